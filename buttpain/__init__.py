@@ -1,0 +1,75 @@
+"""Posterior queries for a runner's buttock pain, with the source of every number.
+
+Two nouns and a few verbs::
+
+    import buttpain as bp
+
+    net = bp.load_network("five_findings")
+    case = bp.observe(net, sit_bone_tenderness=True, hop_test_pain=False)
+    case.posterior().ranked()
+
+`Network` is what is believed, `Case` a network with what was observed; both are frozen.
+Research and decision support, not a diagnosis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buttpain.analysis.triage import Triage, triage
+from buttpain.errors import (
+    ButtpainError,
+    ImpossibleEvidence,
+    InvalidNetwork,
+    NetworkFileError,
+    NetworkTooComplex,
+    UnknownNode,
+    UnknownState,
+)
+from buttpain.inference.case import Case, Posterior, observe
+from buttpain.inference.cohort import posteriors
+from buttpain.model.files import available_networks, load_network, save_network
+from buttpain.model.network import Network
+
+if TYPE_CHECKING:
+    from buttpain.model.interop import from_pgmpy, to_pgmpy
+
+__all__ = [
+    "ButtpainError",
+    "Case",
+    "ImpossibleEvidence",
+    "InvalidNetwork",
+    "Network",
+    "NetworkFileError",
+    "NetworkTooComplex",
+    "Posterior",
+    "Triage",
+    "UnknownNode",
+    "UnknownState",
+    "__version__",
+    "available_networks",
+    "from_pgmpy",
+    "load_network",
+    "observe",
+    "posteriors",
+    "save_network",
+    "to_pgmpy",
+    "triage",
+]
+
+__version__ = "0.1.0"
+
+# The door to pgmpy is opened only when somebody knocks.
+_LAZY = ("from_pgmpy", "to_pgmpy")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from buttpain.model import interop
+
+        return getattr(interop, name)
+    raise AttributeError(f"module 'buttpain' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

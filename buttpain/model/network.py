@@ -1,0 +1,639 @@
+"""The network: variables, their families of numbers, and where each number comes from.
+
+A `Network` is frozen and validated once.  Its numbers stand in one read-only
+vector `theta` in one order, that of `Network.parameters`; everything computed
+about parameters elsewhere is an array aligned with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from buttpain.errors import InvalidNetwork, UnknownNode, UnknownState, did_you_mean
+from buttpain.model.canonical import noisy_or_table
+from buttpain.model.priors import Provenance, Source, beta_interval, ess_from_range
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+
+__all__ = ["ROLES", "URGENCIES", "Network", "NoisyOr", "RedFlag", "Table", "Variable"]
+
+Array = NDArray[np.float64]
+
+ROLES = ("risk_factor", "condition", "mechanism", "finding")
+"""The roles a node can play, from causes to what is seen."""
+
+URGENCIES = ("routine", "prompt", "same_day", "emergency")
+"""From the least to the most urgent."""
+
+ROW_TOLERANCE = 1e-9
+_POSITIVE = ("present", "yes", "true")
+_NEGATIVE = ("absent", "no", "false")
+_UNSTATED = Provenance()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A node: its states and what people need to know about it.
+
+    Parameters
+    ----------
+    name
+        Identifier, used everywhere.
+    states
+        Names of the states; a binary variable puts the absent state first.
+    role
+        One of `ROLES`, or empty in a network without roles.
+    label
+        What people read; the name with spaces unless stated.
+    description
+        One plain line.
+    question, kind, cost
+        Of a finding: what to ask or do, how it is found, and its cost in minutes.
+    icd10, urgency
+        Of a condition: its code, and how soon it wants attention.
+    """
+
+    name: str
+    states: tuple[str, ...] = ("absent", "present")
+    role: str = ""
+    label: str = ""
+    description: str = ""
+    question: str = ""
+    kind: str = ""
+    cost: float = math.nan
+    icd10: str = ""
+    urgency: str = ""
+
+    @property
+    def positive(self) -> str | None:
+        """The state that `True` means: present, yes or true; None if there is none such."""
+        return self._among(_POSITIVE)
+
+    @property
+    def negative(self) -> str | None:
+        """The state that `False` means: absent, no or false; None if there is none such."""
+        return self._among(_NEGATIVE)
+
+    def _among(self, words: tuple[str, ...]) -> str | None:
+        return next((state for state in self.states if state.casefold() in words), None)
+
+    def index(self, state: object) -> int:
+        """Return the position of a state given by name, or by True or False.
+
+        Raises
+        ------
+        UnknownState
+        """
+        if isinstance(state, bool | np.bool_):
+            name = self.positive if state else self.negative
+            if name is None:
+                raise UnknownState(
+                    self.name,
+                    bool(state),
+                    self.states,
+                    f"True and False need states such as present and absent; "
+                    f"use one of {', '.join(map(repr, self.states))}.",
+                )
+            return self.states.index(name)
+        if isinstance(state, str) and state in self.states:
+            return self.states.index(state)
+        raise UnknownState(self.name, state, self.states)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A conditional probability table.
+
+    Parameters
+    ----------
+    parents
+        Names of the parents.
+    values
+        Shape (*states of the parents, states of the node); each row sums to 1.
+    provenance
+        One a row, rows in C order; empty when nothing is known.
+    """
+
+    parents: tuple[str, ...]
+    values: Array
+    provenance: tuple[Provenance, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Keep a read-only copy: callers may go on using their array."""
+        values = np.array(self.values, dtype=np.float64)
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+    def __reduce__(self) -> tuple[type[Table], tuple[Any, ...]]:
+        """Pickle through the constructor: an unpickled array would be writeable."""
+        return Table, (self.parents, self.values, self.provenance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoisyOr:
+    """A leaky noisy-OR; the node has two states, absent first.
+
+    Parameters
+    ----------
+    parents
+        Names of the parents.
+    leak
+        P(present) when no modelled cause acts.
+    links
+        One tuple a parent, one entry a state of it: the probability that this state
+        alone brings the node about, or None where it does not act.
+    provenance
+        The leak's, then the links' in their order; empty when nothing is known.
+    """
+
+    parents: tuple[str, ...]
+    leak: float
+    links: tuple[tuple[float | None, ...], ...]
+    provenance: tuple[Provenance, ...] = ()
+
+    def numbers(self) -> list[float]:
+        """Return the leak, then the links that act, in the order of `theta`."""
+        return [self.leak, *(link for links in self.links for link in links if link is not None)]
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlag:
+    """A rule that asks for attention whatever leads the ranking.
+
+    Parameters
+    ----------
+    name, label
+        Identifier, and what people read.
+    urgency
+        How soon.
+    advice, reason, source
+        What to do, why, and the key of the source.
+    any, all
+        Findings of which one, or each, must be observed present; `at_least` asks for
+        that many of `any`.  Written as finding names or ``finding=state``.
+    condition, above
+        A posterior that must lie above a bound.
+    """
+
+    name: str
+    label: str
+    urgency: str
+    reason: str
+    source: str
+    advice: str = ""
+    any: tuple[tuple[str, str], ...] = ()
+    all: tuple[tuple[str, str], ...] = ()
+    at_least: int = 1
+    condition: str = ""
+    above: float = math.nan
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """A Bayesian network whose numbers name their sources; frozen, safe to share.
+
+    Usually made by `load_network` or `from_pgmpy`.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    variables
+        Its nodes, in any order that people find natural.
+    families
+        For each node, the numbers that tie it to its parents.
+    given
+        Observations that hold in every case: the population the network is about.
+    sources
+        By key.
+    description, version
+        What it is for, and which edition.
+    studies
+        Published results to compare with, as the file gives them.
+    red_flags
+        Rules for `triage`.
+
+    Raises
+    ------
+    InvalidNetwork
+
+    Examples
+    --------
+    >>> import buttpain as bp
+    >>> net = bp.load_network("five_findings")
+    >>> net.findings[:2]
+    ('sit_bone_tenderness', 'pain_running_uphill')
+    >>> net.parents("hop_test_pain")
+    ('sacral_stress_fracture', 'proximal_hamstring_tendinopathy', 'lumbar_radicular_pain')
+    """
+
+    name: str
+    variables: tuple[Variable, ...]
+    families: Mapping[str, Table | NoisyOr]
+    given: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    description: str = ""
+    version: str = ""
+    studies: tuple[Mapping[str, Any], ...] = ()
+    red_flags: tuple[RedFlag, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", tuple(self.variables))
+        for mapping in ("families", "given", "sources"):
+            object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
+        _check_variables(self.variables)
+        for node in self.families:
+            self.variable(node)
+        for node in self.nodes:
+            _check_family(node, self)
+        _ = self.order
+        named = {
+            node: self.states(node)[self.variable(node).index(state)] for node, state in self.given.items()
+        }
+        object.__setattr__(self, "given", MappingProxyType(named))
+
+    def __reduce__(self) -> tuple[type[Network], tuple[Any, ...]]:
+        """Pickle what was given, not what was derived from it."""
+        values = (getattr(self, item.name) for item in fields(self))
+        return Network, tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
+    # -- what there is -------------------------------------------------------------------
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of all nodes, in the order of the file."""
+        return tuple(variable.name for variable in self.variables)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Variable]:
+        return {variable.name: variable for variable in self.variables}
+
+    def _with_role(self, role: str) -> tuple[str, ...]:
+        return tuple(item.name for item in self.variables if item.role == role)
+
+    @cached_property
+    def risk_factors(self) -> tuple[str, ...]:
+        """Names of the risk factors."""
+        return self._with_role("risk_factor")
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions: what queries are about unless told otherwise."""
+        return self._with_role("condition")
+
+    @cached_property
+    def mechanisms(self) -> tuple[str, ...]:
+        """Names of the latent mechanisms between conditions and findings."""
+        return self._with_role("mechanism")
+
+    @cached_property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings."""
+        return self._with_role("finding")
+
+    def variable(self, node: str) -> Variable:
+        """Return a node's states, role and words.
+
+        Raises
+        ------
+        UnknownNode
+        """
+        try:
+            return self._by_name[node]
+        except (KeyError, TypeError):
+            raise UnknownNode(node, self.nodes, f"network {self.name!r}") from None
+
+    def states(self, node: str) -> tuple[str, ...]:
+        """Return the names of a node's states."""
+        return self.variable(node).states
+
+    def label(self, node: str) -> str:
+        """Return what people read for a node."""
+        return self.variable(node).label or node.replace("_", " ")
+
+    def parents(self, node: str) -> tuple[str, ...]:
+        """Return the names of a node's parents."""
+        return self.families[self.variable(node).name].parents
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """All nodes, parents before children."""
+        sorter = TopologicalSorter({node: self.families[node].parents for node in self.nodes})
+        try:
+            return tuple(sorter.static_order())
+        except CycleError as error:
+            cycle = error.args[1]
+            raise InvalidNetwork(
+                f"the arrows run in a circle: {' -> '.join(cycle)}; remove one of them", cycle[0]
+            ) from None
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[str]:
+        """The arrows, parents to children, as a networkx graph; nodes carry role and label."""
+        import networkx as nx
+
+        graph: nx.DiGraph[str] = nx.DiGraph(name=self.name)
+        for variable in self.variables:
+            graph.add_node(variable.name, role=variable.role, label=self.label(variable.name))
+        graph.add_edges_from((parent, node) for node in self.nodes for parent in self.families[node].parents)
+        nx.freeze(graph)
+        return graph
+
+    # -- the numbers ---------------------------------------------------------------------
+
+    @cached_property
+    def spans(self) -> Mapping[str, slice]:
+        """For each node, the slice of `theta` that holds its family."""
+        spans, start = {}, 0
+        for node in self.nodes:
+            family = self.families[node]
+            size = family.values.size if isinstance(family, Table) else len(family.numbers())
+            spans[node] = slice(start, start + size)
+            start += size
+        return spans
+
+    @cached_property
+    def theta(self) -> Array:
+        """Value of every parameter, in the order of `parameters`; read-only."""
+        theta = np.concatenate(
+            [
+                family.values.ravel() if isinstance(family, Table) else np.array(family.numbers())
+                for family in map(self.families.__getitem__, self.nodes)
+            ]
+        )
+        theta.flags.writeable = False
+        return theta
+
+    def with_theta(self, theta: Array) -> Network:
+        """Return the same network with other numbers.
+
+        Parameters
+        ----------
+        theta
+            Aligned with `parameters`, shape (parameters,).
+
+        Raises
+        ------
+        InvalidNetwork
+            If the numbers are no probabilities or a row does not sum to 1.
+        """
+        theta = np.asarray(theta, dtype=np.float64)
+        if theta.shape != self.theta.shape:
+            raise InvalidNetwork(
+                f"theta has shape {theta.shape}; it must be {self.theta.shape}, one number for "
+                f"each row of net.parameters"
+            )
+        families = {
+            node: _with_numbers(self.families[node], theta[span]) for node, span in self.spans.items()
+        }
+        return replace(self, families=families)
+
+    def table(self, node: str) -> Array:
+        """Return the whole conditional table of a node.
+
+        Returns
+        -------
+        table
+            Shape (*states of the parents, states of the node).  A noisy-OR is multiplied
+            out: 2 ** parents entries.
+        """
+        family = self.families[self.variable(node).name]
+        if isinstance(family, Table):
+            return family.values
+        links = [np.array([link or 0.0 for link in links]) for links in family.links]
+        return noisy_or_table(family.leak, links)
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """Every number as its author wrote it, one a row, indexed by parameter id.
+
+        Columns: node, kind (``table``, ``link`` or ``leak``), state, given, value, low and
+        high (central 95 % interval of its Beta), ess (effective sample size of that Beta),
+        source and grade.  Numbers that came without a measure of certainty have NaN there.
+        The frame is the caller's own: the network does not change with it.
+        """
+        return self._parameters.copy()
+
+    @cached_property
+    def _parameters(self) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = [row for node in self.nodes for row in self._rows(node)]
+        return pd.DataFrame(
+            {
+                "node": [row[1] for row in rows],
+                "kind": [row[2] for row in rows],
+                "state": [row[3] for row in rows],
+                "given": [row[4] for row in rows],
+                "value": self.theta,
+                "low": self._interval[0],
+                "high": self._interval[1],
+                "ess": self.ess,
+                "source": [item.source for item in self.provenance],
+                "grade": [self._grade(item.source) for item in self.provenance],
+            },
+            index=pd.Index([row[0] for row in rows], name="parameter"),
+        )
+
+    @cached_property
+    def provenance(self) -> tuple[Provenance, ...]:
+        """What is known of how sure each parameter is, aligned with `theta`."""
+        return tuple(item for node in self.nodes for item in self._provenance(node))
+
+    @cached_property
+    def ess(self) -> Array:
+        """Effective sample size of each parameter's Beta, aligned with `theta`; NaN if unknown."""
+        ess = np.array([item.ess for item in self.provenance])
+        ranged = [i for i, item in enumerate(self.provenance) if item.range is not None]
+        if ranged:
+            low, high = np.array([self.provenance[i].range for i in ranged]).T
+            # The range of a binary row is that of its second state; the first has the mirror image.
+            value = np.array([self._ranged_value(i) for i in ranged])
+            ess[ranged] = ess_from_range(value, low, high)
+        ess.flags.writeable = False
+        return ess
+
+    def _ranged_value(self, i: int) -> float:
+        node = self._node_of[i]
+        first = isinstance(self.families[node], Table) and (i - self.spans[node].start) % 2 == 0
+        return float(self.theta[i + first])
+
+    @cached_property
+    def _node_of(self) -> list[str]:
+        return [node for node, span in self.spans.items() for _ in range(span.stop - span.start)]
+
+    @cached_property
+    def _interval(self) -> tuple[Array, Array]:
+        return beta_interval(self.theta, self.ess)
+
+    def _grade(self, source: str) -> str:
+        return self.sources[source].grade if source in self.sources else ""
+
+    def _provenance(self, node: str) -> Iterable[Provenance]:
+        family, span = self.families[node], self.spans[node]
+        if not family.provenance:
+            return [_UNSTATED] * (span.stop - span.start)
+        if isinstance(family, NoisyOr):
+            return family.provenance
+        return (item for item in family.provenance for _ in self.states(node))
+
+    def _rows(self, node: str) -> Iterator[tuple[str, str, str, str, str]]:
+        """Yield (id, node, kind, state, given) for each parameter of a node."""
+        family = self.families[node]
+        if isinstance(family, NoisyOr):
+            present = self.states(node)[1]
+            yield f"{node} <- leak", node, "leak", present, ""
+            for parent, links in zip(family.parents, family.links, strict=True):
+                for cause in _causes(self.variable(parent), links):
+                    yield f"{node} <- {cause}", node, "link", present, cause
+            return
+        by_name = sorted(range(len(family.parents)), key=family.parents.__getitem__)
+        for row in product(*(self.states(parent) for parent in family.parents)):
+            given = ", ".join(f"{family.parents[i]}={row[i]}" for i in by_name)
+            for state in self.states(node):
+                name = f"{node}={state} | {given}" if given else f"{node}={state}"
+                yield name, node, "table", state, given
+
+    # -- how it looks --------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        """Return one line: the name and how many nodes of each role."""
+        roles = ((role, self._with_role(role)) for role in ROLES)
+        counts = [
+            f"{len(names)} {role.replace('_', ' ')}{'s' if len(names) != 1 else ''}"
+            for role, names in roles
+            if names
+        ]
+        counts.append(f"{len(self.nodes)} nodes")
+        counts.append(f"{self.theta.size:,} parameters")
+        return f"<Network {self.name}: {', '.join(counts)}>"
+
+
+def _causes(parent: Variable, links: Sequence[float | None]) -> Iterator[str]:
+    """Yield how each acting state of a parent is called in a link's id."""
+    acting = [state for state, link in zip(parent.states, links, strict=True) if link is not None]
+    # A parent called leak is always spelled out: the plain name is the leak's own.
+    plain = len(parent.states) == 2 and acting == [parent.positive] and parent.name != "leak"
+    for state in acting:
+        yield parent.name if plain else f"{parent.name}={state}"
+
+
+def _check_variables(variables: Sequence[Variable]) -> None:
+    if not variables:
+        raise InvalidNetwork("a network needs at least one node")
+    seen: set[str] = set()
+    for variable in variables:
+        if variable.name in seen:
+            raise InvalidNetwork(f"{variable.name!r} is there twice; give each node one name", variable.name)
+        seen.add(variable.name)
+        if not variable.states or len(set(variable.states)) != len(variable.states):
+            raise InvalidNetwork(
+                f"the states of {variable.name!r} must be names, each once; they are {variable.states}",
+                variable.name,
+            )
+
+
+def _check_family(node: str, net: Network) -> None:
+    if node not in net.families:
+        raise InvalidNetwork(f"{node!r} has no numbers; give it a table or a noisy-OR", node)
+    family = net.families[node]
+    for parent in family.parents:
+        if parent not in net._by_name:
+            raise InvalidNetwork(
+                f"{parent!r}, a cause of {node!r}, is no node. {did_you_mean(parent, net.nodes)}", node
+            )
+    if len(set(family.parents)) != len(family.parents):
+        raise InvalidNetwork(f"{node!r} names a parent twice: {', '.join(family.parents)}", node)
+    if isinstance(family, Table):
+        _check_table(node, family, net)
+    else:
+        _check_noisy_or(node, family, net)
+    expected = family.values[..., 0].size if isinstance(family, Table) else len(family.numbers())
+    if family.provenance and len(family.provenance) != expected:
+        raise InvalidNetwork(
+            f"{node!r} has {expected} numbers to account for and {len(family.provenance)} records", node
+        )
+    if len(net.states(node)) != 2 and any(record.range is not None for record in family.provenance):
+        raise InvalidNetwork(
+            f"a range belongs to a node of two states; {node!r} has {len(net.states(node))}. "
+            f"Give its rows an ess instead",
+            node,
+        )
+
+
+def _check_table(node: str, family: Table, net: Network) -> None:
+    shape = (*(len(net.states(parent)) for parent in family.parents), len(net.states(node)))
+    if family.values.shape != shape:
+        raise InvalidNetwork(
+            f"the table of {node!r} has shape {family.values.shape}; its parents "
+            f"({', '.join(family.parents) or 'none'}) and states ask for {shape}",
+            node,
+        )
+    _check_probabilities(node, family.values)
+    sums = family.values.sum(axis=-1)
+    wrong = np.argwhere(np.abs(sums - 1) > ROW_TOLERANCE)
+    if len(wrong):  # not `size`: the one row of a node without parents has no indexes
+        row = tuple(wrong[0].tolist())
+        given = ", ".join(
+            f"{parent}={net.states(parent)[i]}" for parent, i in zip(family.parents, row, strict=True)
+        )
+        raise InvalidNetwork(
+            f"the probabilities of {node!r}{f' given {given}' if given else ''} sum to "
+            f"{float(sums[row]):.12g}, not 1",
+            node,
+        )
+
+
+def _check_noisy_or(node: str, family: NoisyOr, net: Network) -> None:
+    if len(net.states(node)) != 2:
+        raise InvalidNetwork(
+            f"a noisy-OR has two states, absent first; {node!r} has {len(net.states(node))}. "
+            f"Give it a table instead",
+            node,
+        )
+    variable = net.variable(node)
+    if variable.positive == variable.states[0] or variable.negative == variable.states[1]:
+        raise InvalidNetwork(
+            f"a noisy-OR has its absent state first; {node!r} has {', '.join(variable.states)}", node
+        )
+    if len(family.links) != len(family.parents):
+        raise InvalidNetwork(
+            f"{node!r} has {len(family.parents)} parents and links from {len(family.links)}", node
+        )
+    for parent, links in zip(family.parents, family.links, strict=True):
+        if len(links) != len(net.states(parent)):
+            raise InvalidNetwork(
+                f"{node!r} has {len(links)} links from {parent!r}, which has "
+                f"{len(net.states(parent))} states",
+                node,
+            )
+    _check_probabilities(node, np.array(family.numbers()))
+
+
+def _check_probabilities(node: str, values: Array) -> None:
+    wrong = values[~((values >= 0) & (values <= 1))]
+    if wrong.size:
+        raise InvalidNetwork(f"{float(wrong[0])} is no probability ({node!r}); it must lie in [0, 1]", node)
+
+
+def _with_numbers(family: Table | NoisyOr, numbers: Array) -> Table | NoisyOr:
+    if isinstance(family, Table):
+        return replace(family, values=numbers.reshape(family.values.shape))
+    leak, *rest = numbers.tolist()
+    remaining = iter(rest)
+    links = tuple(
+        tuple(None if link is None else next(remaining) for link in links) for links in family.links
+    )
+    return replace(family, leak=leak, links=links)
