@@ -1,0 +1,1 @@
+"""What it means: verbs that read a case's passes and answer a question."""

@@ -1,0 +1,1 @@
+"""What follows from it: evidence, elimination orders, circuits and cases."""

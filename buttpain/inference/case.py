@@ -1,0 +1,495 @@
+"""A case: a network with what was observed, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from buttpain.display.tables import Bar, Grid, percent
+from buttpain.errors import ImpossibleEvidence, UnknownNode
+from buttpain.inference.circuit import Passes, run
+from buttpain.inference.evidence import Observation, Observed, read_evidence, to_arrays
+from buttpain.inference.maximum import maximum
+from buttpain.inference.plan import plan_for
+from buttpain.inference.structure import MEMORY, Pattern, Structure, structure_of
+from buttpain.model.network import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Case", "Posterior", "observe"]
+
+Array = NDArray[np.float64]
+
+
+def observe(
+    net: Network, evidence: Mapping[str, Any] | None = None, *, memory: int = MEMORY, **findings: Any
+) -> Case:
+    """Return a case: the network with these observations.
+
+    Nothing is computed yet; the passes are made when a result is asked for, and kept.
+
+    Parameters
+    ----------
+    net
+        What is believed.
+    evidence
+        For each node observed: a state by name, True or False for present or absent, or
+        likelihoods by state (`{"present": 0.7, "absent": 0.2}`: how probable what was seen
+        is under each).  None, NaN and "" say that a node was not observed.
+    memory
+        Bytes that a query may take before it is refused as too complex.
+    **findings
+        The same, by keyword.
+
+    Raises
+    ------
+    UnknownNode, UnknownState
+        If a name is not one of the network's; close matches are named.
+    ImpossibleEvidence
+        If an observation contradicts the network's own selection.
+
+    Examples
+    --------
+    >>> import buttpain as bp
+    >>> net = bp.load_network("five_findings")
+    >>> case = bp.observe(net, {"sit_bone_tenderness": True, "hop_test_pain": "absent"})
+    >>> dict(case.evidence)
+    {'sit_bone_tenderness': 'present', 'hop_test_pain': 'absent'}
+    """
+    return Case(net, MappingProxyType(read_evidence(net, {**(evidence or {}), **findings})), memory)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Case:
+    """A network with what was observed; frozen, safe to share; keeps the passes it has made.
+
+    Made by `observe`.
+    """
+
+    net: Network
+    evidence: Mapping[str, Observation]
+    memory: int = MEMORY
+    _kept: dict[int, Array] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was observed, not what follows from it."""
+        return _restore, (self.net, dict(self.evidence), self.memory)
+
+    def observe(self, evidence: Mapping[str, Any] | None = None, /, **findings: Any) -> Case:
+        """Return a new case with more observations.
+
+        A repeated name replaces the earlier observation, and None retracts it.
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> case = bp.observe(bp.load_network("five_findings"), sit_bone_tenderness=True)
+        >>> more = case.observe(hop_test_pain=False)
+        >>> dict(more.observe(sit_bone_tenderness=None).evidence)
+        {'hop_test_pain': 'absent'}
+        """
+        stated = {**(evidence or {}), **findings}
+        new = read_evidence(self.net, stated)
+        kept = {node: value for node, value in self.evidence.items() if node not in stated}
+        return Case(self.net, MappingProxyType({**kept, **new}), self.memory)
+
+    # -- answers -------------------------------------------------------------------------
+
+    def probability(self, node: str, state: object = True) -> float:
+        """Return P(node = state | evidence).
+
+        Parameters
+        ----------
+        node
+            Any node, observed or not.
+        state
+            A state by name, or True (default) for the present one.
+
+        Raises
+        ------
+        UnknownNode, UnknownState, ImpossibleEvidence, NetworkTooComplex
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> net = bp.load_network("five_findings")
+        >>> case = bp.observe(net, sit_bone_tenderness=True)
+        >>> before = bp.observe(net).probability("proximal_hamstring_tendinopathy")
+        >>> case.probability("proximal_hamstring_tendinopathy") > before
+        True
+        """
+        index = self.net.variable(node).index(state)
+        return float(self.marginals([node])[0][index])
+
+    def posterior(self, targets: Sequence[str] | None = None) -> Posterior:
+        """Return the posterior of several nodes.
+
+        Parameters
+        ----------
+        targets
+            Names; the conditions unless told otherwise, or every unobserved node of a
+            network without roles.
+
+        Raises
+        ------
+        UnknownNode, ImpossibleEvidence, NetworkTooComplex
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> case = bp.observe(bp.load_network("five_findings"), burning_pain_past_knee=True)
+        >>> case.posterior().ranked().index[0]
+        'lumbar_radicular_pain'
+        """
+        names = self._targets(targets)
+        return Posterior(
+            self,
+            MappingProxyType(dict(zip(names, self.marginals(names), strict=True))),
+            MappingProxyType(dict(zip(names, self._unobserved.marginals(names), strict=True))),
+        )
+
+    def joint(self, nodes: Sequence[str]) -> pd.Series[float]:
+        """Return the joint posterior of several nodes.
+
+        Returns
+        -------
+        joint
+            Indexed by a MultiIndex of states, one level a node in the order given; an
+            observed node has its observed state with probability 1.
+
+        Raises
+        ------
+        UnknownNode, ImpossibleEvidence, NetworkTooComplex
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> case = bp.observe(bp.load_network("five_findings"), sit_bone_tenderness=True)
+        >>> joint = case.joint(["proximal_hamstring_tendinopathy", "lumbar_radicular_pain"])
+        >>> float(joint.sum().round(12))
+        1.0
+        """
+        import pandas as pd
+
+        names = known_targets(self.net, nodes, ())
+        if not names:
+            raise ValueError("name at least one node")
+        index = pd.MultiIndex.from_product([self.net.states(name) for name in names], names=names)
+        return pd.Series(self._joint(names).ravel(), index=index, name="probability")
+
+    @cached_property
+    def log_evidence(self) -> float:
+        """Natural logarithm of P(evidence) in the network's population; 0.0 without evidence.
+
+        Likelihoods enter as they were given, so that only differences between cases with
+        likelihoods on the same scale mean something.
+        """
+        if not self.evidence:
+            return 0.0
+        return self._log_total - self._unobserved._log_total
+
+    def most_probable_explanation(self) -> tuple[dict[str, str], float]:
+        """Return the most probable joint state of all nodes, and its log probability.
+
+        Returns
+        -------
+        states, log_probability
+            The state of each node, in the order of the network; ln P(states | evidence).
+
+        Raises
+        ------
+        ImpossibleEvidence, NetworkTooComplex
+        """
+        states, value = maximum(self._structure, self._observed, self.memory)
+        if not np.isfinite(value):
+            raise self._impossible()
+        named = zip(self.net.variables, states, strict=True)
+        explanation = {variable.name: variable.states[i] for variable, i in named}
+        return explanation, value - float(self._run().log_evidence[0])
+
+    # -- passes --------------------------------------------------------------------------
+
+    def marginals(self, names: Sequence[str]) -> list[Array]:
+        """Return P(node | evidence) of each node, shape (states,), in the order given."""
+        missing = [name for name in names if self._position(name) not in self._kept]
+        if missing:
+            self._kept.update(self._marginals(missing))
+        return [self._kept[self._position(name)] for name in names]
+
+    def _marginals(self, names: Sequence[str]) -> dict[int, Array]:
+        default = self._targets(None)
+        asked = default if set(names) <= set(default) else names
+        positions = [self._position(name) for name in asked]
+        hard = self._observed.hard
+        found = {i: self._indicator(i) for i in positions if i in hard}
+        passes = self._passes([i for i in positions if i not in hard])
+        found |= {i: passes.marginal(i)[:, 0] for i in positions if i not in hard}
+        for array in found.values():
+            array.flags.writeable = False
+        return found
+
+    def _joint(self, names: Sequence[str]) -> Array:
+        """Return P(nodes | evidence), one axis a node; observed nodes multiply in as indicators."""
+        positions = [self._position(name) for name in names]
+        hard = self._observed.hard
+        free = sorted(i for i in positions if i not in hard)
+        passes = self._passes((), joint=free)
+        values, axes = passes.joint() if free else (np.ones(1), ())
+        values = values[..., 0]
+        for i in positions:
+            if i in hard:
+                values = np.multiply.outer(values, self._indicator(i))
+        axes = (*axes, *(i for i in positions if i in hard))
+        return np.asarray(values.transpose([axes.index(i) for i in positions]))
+
+    def _indicator(self, i: int) -> Array:
+        return np.asarray(np.eye(len(self.net.variables[i].states))[self._observed.hard[i][0]])
+
+    @cached_property
+    def _log_total(self) -> float:
+        """Return ln P(evidence and selection)."""
+        return float(self._passes(()).log_evidence[0])
+
+    @cached_property
+    def _unobserved(self) -> Case:
+        """Return the same network's case without evidence; its passes are made once for all cases."""
+        if not self.evidence:
+            return self
+        return Case(self.net, MappingProxyType({}), self.memory, self._structure.prior)
+
+    @cached_property
+    def _observed(self) -> Observed:
+        return to_arrays(self.net, self.evidence)
+
+    @property
+    def _structure(self) -> Structure:
+        return structure_of(self.net)
+
+    def _passes(self, targets: Iterable[int], joint: Iterable[int] = ()) -> Passes:
+        passes = self._run(targets, joint)
+        if not np.isfinite(passes.log_evidence[0]):
+            raise self._impossible()
+        return passes
+
+    def _run(self, targets: Iterable[int] = (), joint: Iterable[int] = ()) -> Passes:
+        structure, observed = self._structure, self._observed
+        pattern = Pattern(
+            hard=sum(1 << i for i in observed.hard),
+            absent=sum(1 << i for i, state in observed.hard.items() if structure.is_absent(i, state)),
+            soft=sum(1 << i for i in observed.soft),
+            targets=sum(1 << i for i in targets),
+            joint=sum(1 << i for i in joint),
+        )
+        return run(plan_for(structure, pattern, self.memory), structure.factors, observed)
+
+    def _impossible(self) -> ImpossibleEvidence:
+        """Name a smallest clashing set: drop each observation that the clash does not need."""
+        clash = dict(self.evidence)
+        for node in self.evidence:
+            fewer = {name: value for name, value in clash.items() if name != node}
+            if not np.isfinite(Case(self.net, fewer, self.memory)._run().log_evidence[0]):
+                clash = fewer
+        return ImpossibleEvidence({**clash, **self._given_in(clash)}, self.net.name)
+
+    def _given_in(self, clash: Mapping[str, Observation]) -> dict[str, str]:
+        return {f"{node} (given)": state for node, state in self.net.given.items() if node not in clash}
+
+    # -- names ---------------------------------------------------------------------------
+
+    def _position(self, name: str) -> int:
+        return self._structure.position[name]
+
+    def _targets(self, targets: Sequence[str] | None) -> tuple[str, ...]:
+        return known_targets(self.net, targets, {*self.evidence, *self.net.given})
+
+    def __repr__(self) -> str:
+        """Return one line: the network and what was observed."""
+        seen = ", ".join(f"{node}={value}" for node, value in self.evidence.items())
+        return f"<Case in {self.net.name}: {seen or 'nothing observed'}>"
+
+
+def _restore(net: Network, evidence: Mapping[str, Observation], memory: int) -> Case:
+    return Case(net, MappingProxyType(dict(evidence)), memory)
+
+
+def _in_words(observation: Observation) -> str:
+    if isinstance(observation, str):
+        return observation
+    return ", ".join(f"{state} {weight:g}" for state, weight in observation.items())
+
+
+def known_targets(net: Network, targets: Sequence[str] | None, observed: Collection[str]) -> tuple[str, ...]:
+    """Return the targets that were named, checked; otherwise the conditions, or what was not observed.
+
+    Raises
+    ------
+    UnknownNode
+    ValueError
+        If a node is named twice.
+    """
+    if targets is None:
+        return net.conditions or tuple(node for node in net.nodes if node not in observed)
+    if isinstance(targets, str):
+        raise TypeError(f"targets are a list of names; give [{targets!r}]")
+    known = tuple(net.variable(name).name for name in targets)
+    if len(set(known)) != len(known):
+        raise ValueError(f"name each node once; given were {', '.join(known)}")
+    return known
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Posterior(Mapping[str, "pd.Series[float]"]):
+    """Posteriors of several nodes, beside what they were without the evidence.
+
+    A mapping: `posterior[node]` is a pandas Series over the states of the node.  Made by
+    `Case.posterior`.
+    """
+
+    case: Case
+    _after: Mapping[str, Array]
+    _before: Mapping[str, Array]
+
+    def __getitem__(self, node: str) -> pd.Series[float]:
+        """Return P(state | evidence) for each state of a node."""
+        import pandas as pd
+
+        if node not in self._after:
+            raise UnknownNode(node, tuple(self._after), "this posterior")
+        return pd.Series(
+            self._after[node], index=pd.Index(self.case.net.states(node), name=node), name="posterior"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the nodes."""
+        return iter(self._after)
+
+    def __len__(self) -> int:
+        """Return how many nodes there are."""
+        return len(self._after)
+
+    def ranked(self) -> pd.Series[float]:
+        """Return P(present) of each node that has such a state, highest first.
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> case = bp.observe(bp.load_network("five_findings"), burning_pain_past_knee=True)
+        >>> case.posterior().ranked().idxmax()
+        'lumbar_radicular_pain'
+        """
+        import pandas as pd
+
+        return pd.Series(self._ranking(), name="posterior", dtype=float).rename_axis("node")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy frame: node, state, label, prior, posterior; the likeliest nodes first."""
+        import pandas as pd
+
+        net = self.case.net
+        rows = [
+            (node, state, net.label(node), float(self._before[node][i]), float(self._after[node][i]))
+            for node in self._by_rank()
+            for i, state in enumerate(net.states(node))
+        ]
+        return pd.DataFrame(rows, columns=["node", "state", "label", "prior", "posterior"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as plain data, ready for JSON."""
+        net = self.case.net
+        return {
+            "network": net.name,
+            "evidence": dict(self.case.evidence),
+            "posterior": {
+                node: dict(zip(net.states(node), self._after[node].tolist(), strict=True))
+                for node in self._by_rank()
+            },
+            "prior": {
+                node: dict(zip(net.states(node), self._before[node].tolist(), strict=True))
+                for node in self._by_rank()
+            },
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw P(present) of each node as a bar, with its prior as a mark.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes; a new figure unless given.
+        """
+        import pandas as pd
+
+        from buttpain.display.plots import plot_ranking
+
+        frame = pd.DataFrame(self._bars(self._by_rank()), columns=["label", "prior", "posterior"])
+        frame = frame if self.case.evidence else frame.drop(columns="posterior")
+        return plot_ranking(frame, f"{self.case.net.name}: {self._seen() or 'nothing observed'}", ax)
+
+    def grid(self, top: int | None = None) -> Grid:
+        """Return the table that a terminal and a notebook show.
+
+        Parameters
+        ----------
+        top
+            Nodes to show; all unless given.
+        """
+        nodes, net = self._by_rank(), self.case.net
+        bars = self._bars(nodes[:top])
+        rows: list[tuple[str | Bar, ...]]
+        if self.case.evidence:
+            headers = ["", ">prior", ">posterior", "│ prior"]
+            rows = [(label, percent(b), percent(a), Bar(a, b)) for label, b, a in bars]
+        else:
+            headers = ["", ">prior", ""]
+            rows = [(label, percent(a), Bar(a)) for label, _, a in bars]
+        more = len(nodes) - len(nodes[:top])
+        notes = [f"and {more} more"] if more else []
+        given = "; ".join(f"{net.label(node)} {state}" for node, state in net.given.items())
+        lead = [f"In every case: {given}"] if given else []
+        title = f"{net.name}, version {net.version}" if net.version else net.name
+        return Grid(title, headers, rows, notes=notes, lead=[*lead, f"Observed: {self._seen() or 'nothing'}"])
+
+    def _bars(self, nodes: Sequence[str]) -> list[tuple[str, float, float]]:
+        """Return (label, before, after): one a node that can be present, else one a state."""
+        bars = []
+        for node in nodes:
+            label, present = self.case.net.label(node), self._present(node)
+            triples = zip(self.case.net.states(node), self._before[node], self._after[node], strict=True)
+            states = [(f"{label} = {state}", float(b), float(a)) for state, b, a in triples]
+            bars += [(label, *present)] if present else states
+        return bars
+
+    def _present(self, node: str) -> tuple[float, float] | None:
+        variable = self.case.net.variable(node)
+        if variable.positive is None:
+            return None
+        i = variable.states.index(variable.positive)
+        return float(self._before[node][i]), float(self._after[node][i])
+
+    def _ranking(self) -> dict[str, float]:
+        # Without pandas, which takes longer to import than the command line to answer.
+        found = {node: pair[1] for node in self._after if (pair := self._present(node))}
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    def _by_rank(self) -> list[str]:
+        ranked = self._ranking()
+        return [*ranked, *(node for node in self._after if node not in ranked)]
+
+    def _seen(self) -> str:
+        net, seen = self.case.net, self.case.evidence
+        return "; ".join(f"{net.label(node)} {_in_words(seen[node])}" for node in seen)
+
+    def __repr__(self) -> str:
+        """Return the table as text of at most 80 columns."""
+        return self.grid().text()
+
+    def _repr_html_(self) -> str:
+        return self.grid().html()

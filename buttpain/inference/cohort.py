@@ -1,0 +1,442 @@
+"""Posteriors of many cases at once: a data frame in, a data frame out.
+
+Rows are computed together wherever one plan serves them.  A plan that leaves a
+finding open (weights of 1 where it was not observed) serves more rows, but couples
+more; so rows are split, on whether a finding was observed and then on whether it was
+absent, until sharing costs less than another plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from buttpain.errors import ImpossibleEvidence, NetworkTooComplex, UnknownNode, UnknownState
+from buttpain.inference.case import known_targets, observe
+from buttpain.inference.circuit import run
+from buttpain.inference.evidence import Observed, is_missing
+from buttpain.inference.plan import Plan, plan_for
+from buttpain.inference.structure import MEMORY, Pattern, structure_of
+from buttpain.model.network import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["posteriors"]
+
+Array = NDArray[np.float64]
+
+CHUNK = 2**16
+"""Rows that are read and computed before the next are looked at."""
+
+CACHE = 2**21
+"""Bytes of tensors that a block of rows may take, so that it stays in the processor's cache."""
+
+PLAN_WORTH = 10**6
+"""Table entries that take about as long to run as another plan takes to make and start."""
+
+FEW_PLANS = 8
+"""Patterns below which looking for a plan that serves them all costs more than it saves."""
+
+MISSING, SEEN, ABSENT, LIKELY = range(4)
+"""How a node stands in a row: not observed, a state, the absent state of a noisy-OR, likelihoods."""
+
+
+def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decision
+    net: Network,
+    frame: pd.DataFrame,
+    targets: Sequence[str] | None = None,
+    *,
+    extra: Literal["error", "ignore"] = "error",
+    impossible: Literal["error", "nan"] = "error",
+    progress: bool | None = None,
+    memory: int = MEMORY,
+) -> pd.DataFrame:
+    """Return the posteriors of many cases.
+
+    Parameters
+    ----------
+    net
+        What is believed.
+    frame
+        One row a case.  A column named for a node holds states by name, or booleans; None,
+        NaN and "" mean that it was not observed.  Columns named ``node:state``, one for each
+        state of the node, hold likelihoods.  Pandas, or dask (which stays lazy).
+    targets
+        As in `Case.posterior`: the conditions unless told otherwise.
+    extra
+        What to do about columns that name no node: refuse them, or leave them out.
+    impossible
+        What to do about rows whose observations cannot hold together: refuse them by their
+        labels, or answer NaN.
+    progress
+        Show a bar on standard error; by default only in a terminal and when it takes long.
+    memory
+        Bytes that the tensors may take.
+
+    Returns
+    -------
+    posteriors
+        The same index.  A column for each binary target, P(present); otherwise one for each
+        state, named (node, state).
+
+    Raises
+    ------
+    UnknownNode, UnknownState, ImpossibleEvidence, NetworkTooComplex
+
+    Examples
+    --------
+    >>> import buttpain as bp, pandas as pd
+    >>> net = bp.load_network("five_findings")
+    >>> cases = pd.DataFrame({"sit_bone_tenderness": [True, None], "hop_test_pain": ["absent", "present"]})
+    >>> bp.posteriors(net, cases, targets=["sacral_stress_fracture"]).shape
+    (2, 1)
+    """
+    columns = _Columns(net, frame.columns, targets, extra)
+    if type(frame).__module__.startswith("dask"):
+        options = {"extra": extra, "impossible": impossible, "progress": False, "memory": memory}
+        lazy: pd.DataFrame = _lazily(columns, frame, options)
+        return lazy
+    result = np.full((len(frame), columns.width), np.nan)
+    clashing: list[int] = []
+    with _bar(len(frame), progress) as bar:
+        for start in range(0, len(frame), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            rows = _Rows(columns, frame.iloc[chunk])
+            clashing += [start + row for row in _fill(columns, rows, result[chunk], memory, bar)]
+    if clashing and impossible == "error":
+        raise _clash(columns, frame, clashing, memory)
+    return columns.frame(result, frame.index)
+
+
+def _lazily(columns: _Columns, frame: Any, options: dict[str, Any]) -> Any:
+    """Return the same for a dask frame: one call a partition, when somebody computes it."""
+    meta = columns.frame(np.empty((0, columns.width)), frame._meta.index)
+    return frame.map_partitions(_partition, columns.net, list(columns.targets), options, meta=meta)
+
+
+def _partition(frame: pd.DataFrame, net: Network, targets: Sequence[str], options: Any) -> pd.DataFrame:
+    return posteriors(net, frame, targets, **options)
+
+
+def _bar(rows: int, progress: bool | None) -> Any:
+    from tqdm.auto import tqdm
+
+    # disable=None: no bar unless standard error is a terminal.
+    return tqdm(total=rows, unit="case", disable=None if progress is None else not progress, delay=1.0)
+
+
+def _clash(columns: _Columns, frame: pd.DataFrame, rows: list[int], memory: int) -> ImpossibleEvidence:
+    """Return the error for the rows that cannot be; it explains the first."""
+    first = _Rows(columns, frame.iloc[[rows[0]]])
+    try:
+        observe(columns.net, first.evidence(0), memory=memory).posterior()
+        clash = first.evidence(0)
+    except ImpossibleEvidence as error:
+        clash = error.evidence
+    return ImpossibleEvidence(clash, columns.net.name, [frame.index[row] for row in sorted(rows)])
+
+
+# -- reading -----------------------------------------------------------------------------
+
+
+class _Columns:
+    """Which column says what, and where each target's answer goes."""
+
+    def __init__(self, net: Network, labels: Any, targets: Sequence[str] | None, extra: str) -> None:
+        self.net = net
+        self.structure = structure_of(net)
+        self.hard: dict[str, Any] = {}
+        self.soft: dict[str, dict[str, Any]] = {}
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"column names must differ; given were {', '.join(map(str, labels))}")
+        for label in labels:
+            self._place(label, extra)
+        for node, by_state in self.soft.items():
+            missing = [state for state in net.states(node) if state not in by_state]
+            if missing:
+                raise UnknownState(
+                    node,
+                    missing[0],
+                    net.states(node),
+                    f"Likelihoods need a column for each state; missing: "
+                    f"{', '.join(f'{node}:{state}' for state in missing)}.",
+                )
+        self.nodes = tuple(dict.fromkeys((*self.hard, *self.soft)))
+        self.targets = known_targets(net, targets, {*self.nodes, *net.given})
+        self.slots = self._slots()
+        self.width = sum(len(states) for _, states in self.slots)
+
+    def _place(self, label: Any, extra: str) -> None:
+        node, colon, state = str(label).partition(":")
+        if label in self.net.nodes:
+            self.hard[label] = label
+        elif colon and node in self.net.nodes:
+            self.soft.setdefault(node, {})[self.net.states(node)[self.net.variable(node).index(state)]] = (
+                label
+            )
+        elif extra == "error":
+            raise UnknownNode(
+                label, self.net.nodes, f"network {self.net.name!r} (extra='ignore' leaves it out)"
+            )
+
+    def _slots(self) -> list[tuple[int, list[int]]]:
+        """Return for each target its position and the states that the result shows."""
+        slots = []
+        for name in self.targets:
+            variable = self.net.variable(name)
+            shown = [variable.positive] if _is_plain(self.net, name) else list(variable.states)
+            slots.append((self.structure.position[name], [variable.states.index(str(s)) for s in shown]))
+        return slots
+
+    def frame(self, values: Array, index: Any) -> pd.DataFrame:
+        import pandas as pd
+
+        labels: list[Any] = []
+        for name, (_, states) in zip(self.targets, self.slots, strict=True):
+            named = [(name, self.net.states(name)[i]) for i in states]
+            labels += [name] if _is_plain(self.net, name) else named
+        return pd.DataFrame(values, index=index, columns=pd.Index(labels, tupleize_cols=False))
+
+
+def _is_plain(net: Network, name: str) -> bool:
+    """Return whether one number says it all: two states, one of them present."""
+    variable = net.variable(name)
+    return len(variable.states) == 2 and variable.positive is not None
+
+
+class _Rows:
+    """Some rows as arrays.
+
+    Attributes
+    ----------
+    states
+        For each node with a column, the position of its state, -1 where there is none; shape (rows,).
+    weights
+        For each node with likelihood columns, shape (rows, states), NaN where there are none.
+    modes
+        How each node stands in each row, shape (rows, nodes).
+    """
+
+    def __init__(self, columns: _Columns, frame: pd.DataFrame) -> None:
+        self.columns = columns
+        net, self.size = columns.net, len(frame)
+        self.states = {node: _states(net, node, frame[label]) for node, label in columns.hard.items()}
+        self.weights = {node: _weights(net, node, frame, by_state) for node, by_state in columns.soft.items()}
+        self.modes = np.zeros((self.size, len(columns.nodes)), dtype=np.int8)
+        for i, node in enumerate(columns.nodes):
+            self._mode(i, node, frame)
+
+    def _mode(self, i: int, node: str, frame: pd.DataFrame) -> None:
+        modes = self.modes[:, i]
+        if node in self.states:
+            states = self.states[node]
+            modes[states >= 0] = SEEN
+            if self.columns.structure.families[self.columns.structure.position[node]].is_or:
+                modes[states == 0] = ABSENT
+        if node in self.weights:
+            likely = ~np.isnan(self.weights[node][:, 0])
+            both = np.flatnonzero(likely & (modes != MISSING))
+            if both.size:
+                raise ValueError(
+                    f"row {frame.index[both[0]]!r} has a state and likelihoods for {node!r}; give one"
+                )
+            modes[likely] = LIKELY
+
+    def as_weights(self, node: str, rows: NDArray[np.intp]) -> Array:
+        """Return a node's weights, shape (states, rows): likelihoods, indicators, or all ones."""
+        weights = np.ones((rows.size, len(self.columns.net.states(node))))
+        if node in self.states:
+            states = self.states[node][rows]
+            seen = states >= 0
+            weights[seen] = 0.0
+            weights[np.flatnonzero(seen), states[seen]] = 1.0
+        if node in self.weights:
+            stated = self.weights[node][rows]
+            likely = ~np.isnan(stated[:, 0])
+            weights[likely] = stated[likely]
+        return weights.T
+
+    def evidence(self, row: int) -> dict[str, Any]:
+        """Return one row as `observe` takes it."""
+        net, found = self.columns.net, {}
+        for node, mode in zip(self.columns.nodes, self.modes[row], strict=True):
+            if mode == LIKELY:
+                found[node] = dict(zip(net.states(node), self.weights[node][row].tolist(), strict=True))
+            elif mode != MISSING:
+                found[node] = net.states(node)[self.states[node][row]]
+        return found
+
+
+def _states(net: Network, node: str, column: pd.Series[Any]) -> NDArray[np.intp]:
+    """Return the position of each row's state, -1 where it is missing."""
+    import pandas as pd
+
+    variable = net.variable(node)
+    try:
+        codes, found = pd.factorize(column, use_na_sentinel=True)
+    except TypeError:
+        raise UnknownState(
+            node,
+            column.iloc[0],
+            variable.states,
+            f"A column holds states by name or booleans; likelihoods go in columns named {node}:state.",
+        ) from None
+    places = np.full(len(found) + 1, -1, dtype=np.intp)
+    for i, value in enumerate(found):
+        if is_missing(value):
+            continue
+        try:
+            places[i] = variable.index(value)
+        except UnknownState as error:
+            label = column.index[int(np.flatnonzero(codes == i)[0])]
+            raise UnknownState(
+                node, value, variable.states, f"{error.advice} It stands in row {label!r}."
+            ) from None
+    return places[codes]
+
+
+def _weights(net: Network, node: str, frame: pd.DataFrame, by_state: dict[str, Any]) -> Array:
+    """Return likelihoods, shape (rows, states); NaN in rows that have none."""
+    stated = frame[[by_state[state] for state in net.states(node)]]
+    weights = stated.to_numpy(dtype=np.float64, na_value=np.nan)
+    missing = np.isnan(weights)
+    wrong = (missing.any(axis=1) & ~missing.all(axis=1)) | (
+        ~missing & ~((weights >= 0) & (weights < np.inf))
+    ).any(axis=1)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"likelihoods of {node!r} must be finite, not negative, and there for each state or for none; "
+            f"row {frame.index[row]!r} has {weights[row].tolist()}"
+        )
+    return weights
+
+
+# -- computing ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Rows that one plan serves."""
+
+    rows: NDArray[np.intp]
+    pattern: Pattern
+    plan: Plan
+
+
+def _fill(columns: _Columns, rows: _Rows, result: Array, memory: int, bar: Any) -> list[int]:
+    """Write the answers of some rows into `result`; return the rows that are impossible."""
+    contradicted = _contradicted(columns, rows)
+    possible = np.flatnonzero(~contradicted)
+    clashing = np.flatnonzero(contradicted).tolist()
+    _, kinds = np.unique(rows.modes, axis=0, return_inverse=True)
+    bar.update(len(clashing))
+    for part in _parts(columns, rows, possible, kinds.ravel(), memory):
+        entries = max(1.0, part.plan.entries)
+        block = int(np.clip(min(CACHE, memory) / (8 * entries), 1, CHUNK))
+        for start in range(0, part.rows.size, block):
+            some = part.rows[start : start + block]
+            clashing += _block(columns, rows, part, some, result)
+            bar.update(some.size)
+    return sorted(clashing)
+
+
+def _contradicted(columns: _Columns, rows: _Rows) -> NDArray[np.bool_]:
+    """Return which rows contradict the network's own selection."""
+    wrong = np.zeros(rows.size, dtype=bool)
+    for node, state in columns.net.given.items():
+        if node in rows.states:
+            states = rows.states[node]
+            wrong |= (states >= 0) & (states != columns.net.states(node).index(state))
+    return wrong
+
+
+def _parts(
+    columns: _Columns, rows: _Rows, some: NDArray[np.intp], kinds: NDArray[np.intp], memory: int
+) -> Iterator[_Part]:
+    """Yield rows in groups that one plan serves well."""
+    if not some.size:
+        return
+    modes = rows.modes[some]
+    patterns = np.unique(kinds[some]).size
+    if patterns == 1 or patterns >= FEW_PLANS:
+        pattern = _pattern(columns, modes)
+        plan = _affordable(columns, pattern, PLAN_WORTH * patterns / some.size, memory, only=patterns == 1)
+        if plan is not None:
+            yield _Part(some, pattern, plan)
+            return
+    split = _split(modes)
+    yield from _parts(columns, rows, some[split], kinds, memory)
+    yield from _parts(columns, rows, some[~split], kinds, memory)
+
+
+def _affordable(
+    columns: _Columns, pattern: Pattern, entries: float, memory: int, *, only: bool
+) -> Plan | None:
+    """Return the plan of a pattern if it is the only one left or costs no more than `entries` a row."""
+    if only:
+        return plan_for(columns.structure, pattern, memory)
+    try:
+        return plan_for(columns.structure, pattern, int(min(8 * entries, memory)))
+    except NetworkTooComplex:
+        return None
+
+
+def _pattern(columns: _Columns, modes: NDArray[np.int8]) -> Pattern:
+    """Return the pattern that serves all these rows."""
+    structure, net = columns.structure, columns.net
+    hard = absent = soft = 0
+    for node, state in net.given.items():
+        i = structure.position[node]
+        hard |= 1 << i
+        absent |= structure.is_absent(i, np.array([net.states(node).index(state)])) << i
+    for node, column in zip(columns.nodes, modes.T, strict=True):
+        i = structure.position[node]
+        bit, found = 1 << i, set(np.unique(column).tolist())
+        if hard & bit:
+            soft |= bit if LIKELY in found else 0
+        elif found <= {SEEN, ABSENT}:
+            hard |= bit
+            absent |= bit if found == {ABSENT} else 0
+        elif found != {MISSING}:
+            soft |= bit
+    targets = sum(1 << i for i, _ in columns.slots if not hard >> i & 1)
+    return Pattern(hard=hard, absent=absent, soft=soft, targets=targets)
+
+
+def _split(modes: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return where the column stands apart that divides the rows most evenly."""
+    size = len(modes)
+    for apart in ((modes == MISSING), (modes == ABSENT), (modes == LIKELY)):
+        counts = apart.sum(axis=0)
+        even = np.minimum(counts, size - counts)
+        if even.max(initial=0) > 0:
+            return np.asarray(apart[:, int(even.argmax())])
+    raise AssertionError("rows of different patterns differ somewhere")
+
+
+def _block(columns: _Columns, rows: _Rows, part: _Part, some: NDArray[np.intp], result: Array) -> list[int]:
+    """Run one block of rows and write its answers; return the rows that are impossible."""
+    structure, net, pattern = columns.structure, columns.net, part.pattern
+    hard = {structure.position[n]: np.array([net.states(n).index(s)]) for n, s in net.given.items()}
+    soft = {}
+    for node in columns.nodes:
+        i = structure.position[node]
+        if pattern.soft >> i & 1:
+            soft[i] = rows.as_weights(node, some)
+        elif pattern.hard >> i & 1 and i not in hard:
+            hard[i] = rows.states[node][some]
+    passes = run(part.plan, structure.factors, Observed(hard, soft))
+    start = 0
+    for i, states in columns.slots:
+        value = np.eye(structure.cards[i])[:, hard[i]] if i in hard else passes.marginal(i)
+        result[some, start : start + len(states)] = np.broadcast_to(value[states].T, (some.size, len(states)))
+        start += len(states)
+    impossible = ~np.isfinite(np.broadcast_to(passes.log_evidence, some.shape))
+    result[some[impossible]] = np.nan
+    return [int(row) for row in some[impossible]]
