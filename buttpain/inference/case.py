@@ -363,9 +363,8 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
 
         if node not in self._after:
             raise UnknownNode(node, tuple(self._after), "this posterior")
-        return pd.Series(
-            self._after[node], index=pd.Index(self.case.net.states(node), name=node), name="posterior"
-        )
+        index = pd.Index(self.case.net.states(node), name=node)
+        return pd.Series(self._after[node].copy(), index=index, name="posterior")
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the nodes."""

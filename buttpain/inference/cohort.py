@@ -65,7 +65,9 @@ def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decisi
     frame
         One row a case.  A column named for a node holds states by name, or booleans; None,
         NaN and "" mean that it was not observed.  Columns named ``node:state``, one for each
-        state of the node, hold likelihoods.  Pandas, or dask (which stays lazy).
+        state of the node, hold likelihoods.  Pandas, or dask, which stays lazy (dask turns
+        columns of Python objects into text unless told otherwise: use pandas' nullable
+        "boolean", or states by name).
     targets
         As in `Case.posterior`: the conditions unless told otherwise.
     extra

@@ -199,6 +199,8 @@ class _Reader:
     def read_variable(self, place: _Place, name: str, role: str, body: object) -> None:
         body = place.table_of(body)
         place.keys(body, _NODE_KEYS[role])
+        if not name.isidentifier():
+            raise place.error("a node's name is made of letters, digits and _, as in sit_bone_tenderness")
         if name in self.variables:
             other = self.bodies[name][0].table
             raise place.error(f"{name!r} is defined twice; it also stands under [{other}]")
@@ -384,7 +386,7 @@ class _Reader:
         if "source" not in body:
             raise at.error("this number has no source; name a key of [sources]")
         source = self.cited(at, body)
-        if self.sources[source].kind == "elicited" and not body.get("note"):
+        if self.sources[source].kind == "elicited" and not str(body.get("note", "")).strip():
             raise at.error("an elicited number must carry a note that says why")
         return Provenance(source=source, note=at.text(body, "note", ""), **facts)
 
@@ -431,8 +433,8 @@ class _Reader:
                     "a red flag fires on any or all of some findings, or on a condition above a bound"
                 )
             condition = place.text(body, "condition", "")
-            if condition:
-                self.known(place.at("condition"), condition)
+            if condition and self.known(place.at("condition"), condition).positive is None:
+                raise place.at("condition").error(f"{condition!r} has no state 'present' to be above a bound")
             any_ = self.signs(place.at("any"), place.names(body, "any"))
             at_least = place.real(body, "at_least", 1, max(len(any_), 1)) if "at_least" in body else 1
             if at_least != int(at_least):
