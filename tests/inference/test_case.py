@@ -1,0 +1,323 @@
+"""Cases: what users ask and get."""
+
+import json
+import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import buttpain as bp
+from buttpain.inference import maximum
+from buttpain.model.network import NoisyOr, Table, Variable
+from checks import assert_same_distribution, assert_same_number
+from examples import SMALL, example_path
+from reference import joint_posterior, most_probable, posterior, probability_of
+from strategies import networks_with_evidence
+
+DRAWN = networks_with_evidence()
+
+
+def either() -> bp.Network:
+    """Return two causes and the sign that is there just when one of them is."""
+    links = ((None, 1.0), (None, 1.0))
+    return bp.Network(
+        "either",
+        (
+            Variable("a", role="condition", label="Cause A"),
+            Variable("b", role="condition"),
+            Variable("sign", role="finding"),
+            Variable("level", ("low", "high"), role="risk_factor"),
+        ),
+        {
+            "a": Table((), np.array([0.9, 0.1])),
+            "b": Table((), np.array([0.8, 0.2])),
+            "sign": NoisyOr(("a", "b"), 0.0, links),
+            "level": Table((), np.array([0.25, 0.75])),
+        },
+    )
+
+
+@given(drawn=DRAWN)
+def test_posteriors_and_evidence_are_those_of_enumeration(drawn: tuple[bp.Network, dict[str, Any]]) -> None:
+    """Every node, observed or not, has enumeration's posterior; impossible evidence is an error for each."""
+    net, evidence = drawn
+    whole = probability_of(net, {})
+    assume(whole > 0)
+    if any(isinstance(evidence.get(n), str) and evidence[n] != s for n, s in net.given.items()):
+        with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together"):
+            bp.observe(net, evidence)
+        return
+    case = bp.observe(net, evidence)
+    probability = probability_of(net, evidence)
+    if probability == 0:
+        for node in net.nodes:
+            with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together"):
+                case.posterior([node])
+        with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together"):
+            _ = case.log_evidence
+        return
+    assert_same_number(math.exp(case.log_evidence), probability / whole, 1e-11)
+    for node in net.nodes:
+        found = case.posterior([node])[node]
+        assert found.index.tolist() == list(net.states(node))
+        assert_same_distribution(found, posterior(net, evidence, node))
+        assert case.probability(node, net.states(node)[0]) == found.iloc[0]
+
+
+@given(drawn=DRAWN, data=st.data())
+def test_joint_is_that_of_enumeration_in_the_order_asked(
+    drawn: tuple[bp.Network, dict[str, Any]], data: st.DataObject
+) -> None:
+    """The joint of any nodes, observed ones among them, has a level a node in the order given."""
+    net, evidence = drawn
+    consistent = all(
+        isinstance(evidence.get(n, s), dict) or evidence.get(n, s) == s for n, s in net.given.items()
+    )
+    assume(consistent and probability_of(net, evidence) > 0)
+    nodes = data.draw(st.lists(st.sampled_from(net.nodes), min_size=1, max_size=3, unique=True))
+    found = bp.observe(net, evidence).joint(nodes)
+    assert list(found.index.names) == nodes
+    assert_same_distribution(found, joint_posterior(net, evidence, nodes).ravel())
+
+
+@pytest.mark.parametrize("most", [2, 2**12])
+@given(drawn=DRAWN)
+def test_most_probable_explanation_is_as_probable_as_enumeration_finds(
+    most: int, drawn: tuple[bp.Network, dict[str, Any]]
+) -> None:
+    """The explanation's own probability is the highest there is, by tables and by bounded search."""
+    net, evidence = drawn
+    consistent = all(
+        isinstance(evidence.get(n, s), dict) or evidence.get(n, s) == s for n, s in net.given.items()
+    )
+    assume(consistent and probability_of(net, evidence) > 0)
+    _, best = most_probable(net, evidence)
+    with patch.object(maximum, "MOST_ENTRIES", most):
+        found, log_probability = bp.observe(net, evidence).most_probable_explanation()
+    assert list(found) == list(net.nodes)
+    assert math.exp(log_probability) == pytest.approx(best, rel=1e-9)
+    weights = joint_posterior(net, evidence, net.nodes)
+    place = tuple(net.states(node).index(state) for node, state in found.items())
+    assert float(weights[place]) == pytest.approx(best, rel=1e-9)
+
+
+# -- observing ---------------------------------------------------------------------------------
+
+
+def test_a_repeated_name_replaces_and_none_retracts() -> None:
+    """A later observation replaces the earlier one; None takes it back; the first case stays as it was."""
+    first = bp.observe(either(), sign=True, level="low")
+    second = first.observe({"sign": "absent"}, level=None)
+    assert dict(second.evidence) == {"sign": "absent"}
+    assert dict(first.evidence) == {"sign": "present", "level": "low"}
+    assert first.probability("a") != second.probability("a")
+
+
+def test_a_name_that_does_not_exist_is_refused_at_once() -> None:
+    """A misspelt finding is an error when observed, also when retracted, and names the close matches."""
+    with pytest.raises(bp.UnknownNode, match=r"Did you mean 'sign'\?"):
+        bp.observe(either(), sing=True)
+    with pytest.raises(bp.UnknownNode, match=r"Did you mean 'sign'\?"):
+        bp.observe(either()).observe(sing=None)
+
+
+def test_one_hot_likelihoods_are_hard_evidence() -> None:
+    """Likelihoods of 1 and 0 give what the state itself gives, whatever their scale."""
+    hard = bp.observe(either(), sign=True)
+    soft = bp.observe(either(), sign={"present": 5.0, "absent": 0.0})
+    assert soft.probability("a") == pytest.approx(hard.probability("a"), rel=1e-14)
+    assert soft.log_evidence == pytest.approx(hard.log_evidence + math.log(5), rel=1e-14)
+
+
+def test_equal_likelihoods_say_nothing() -> None:
+    """Likelihoods that are all 1 leave every posterior and P(evidence) as they were."""
+    case = bp.observe(either(), sign={"present": 1, "absent": 1})
+    assert case.log_evidence == pytest.approx(0.0, abs=1e-15)
+    assert case.probability("a") == pytest.approx(0.1, rel=1e-15)
+
+
+def test_log_evidence_is_zero_without_evidence_whatever_the_selection() -> None:
+    """The selection of the population is not evidence."""
+    net = bp.load_network("five_findings")
+    assert bp.observe(net).log_evidence == 0.0
+    assert bp.observe(net, buttock_pain=True).log_evidence == pytest.approx(0.0, abs=1e-14)
+
+
+def test_impossible_evidence_names_only_what_clashes() -> None:
+    """Of three observations the two that contradict each other are named, and attributes hold them."""
+    case = bp.observe(either(), a=True, level="low", sign=False)
+    with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together: a=present, sign=absent") as caught:
+        case.posterior()
+    assert caught.value.evidence == {"a": "present", "sign": "absent"}
+
+
+@pytest.mark.parametrize("target", ["a", "b", "level", "sign"])
+def test_impossible_evidence_is_an_error_for_every_target(target: str) -> None:
+    """No target hides a contradiction, though pruning for it would."""
+    case = bp.observe(either(), a=True, sign=False)
+    with pytest.raises(bp.ImpossibleEvidence, match="a=present, sign=absent"):
+        case.probability(target, either().states(target)[0])
+    with pytest.raises(bp.ImpossibleEvidence, match="a=present, sign=absent"):
+        case.joint([target])
+    with pytest.raises(bp.ImpossibleEvidence, match="a=present, sign=absent"):
+        case.most_probable_explanation()
+
+
+def test_probability_takes_states_and_booleans_and_refuses_others() -> None:
+    """A node without a present state needs a state by name."""
+    case = bp.observe(either(), sign=True)
+    assert case.probability("a") == case.probability("a", "present")
+    assert case.probability("a", False) == pytest.approx(1 - case.probability("a"))
+    assert case.probability("sign") == 1.0
+    with pytest.raises(bp.UnknownState, match="True and False need states such as present and absent"):
+        case.probability("level")
+    with pytest.raises(bp.UnknownState, match=r"Did you mean 'low'\?"):
+        case.probability("level", "loww")
+
+
+def test_too_large_a_query_is_refused_with_the_settable_bound() -> None:
+    """The bound given to observe holds for the case and its successors."""
+    case = bp.observe(either(), memory=10, sign=True)
+    with pytest.raises(bp.NetworkTooComplex, match="raise the bound with memory="):
+        case.posterior()
+    with pytest.raises(bp.NetworkTooComplex, match="raise the bound with memory="):
+        case.observe(level="low").log_evidence  # noqa: B018 -- the property is the query
+
+
+# -- posteriors --------------------------------------------------------------------------------
+
+
+def test_posterior_is_about_the_conditions_unless_told() -> None:
+    """With roles the conditions, without them every node that was not observed."""
+    net = either()
+    assert list(bp.observe(net, sign=True).posterior()) == ["a", "b"]
+    bare = bp.Network("bare", tuple(Variable(v.name, v.states) for v in net.variables), net.families)
+    assert list(bp.observe(bare, sign=True).posterior()) == ["a", "b", "level"]
+    assert list(bp.observe(net).posterior(["level", "a"])) == ["level", "a"]
+
+
+def test_posterior_refuses_wrong_targets() -> None:
+    """An unknown target, one named twice and a bare string each get their own words."""
+    case = bp.observe(either())
+    with pytest.raises(bp.UnknownNode, match="'c' is no node"):
+        case.posterior(["c"])
+    with pytest.raises(ValueError, match="name each node once"):
+        case.posterior(["a", "a"])
+    with pytest.raises(TypeError, match=r"give \['a'\]"):
+        case.posterior("a")
+    with pytest.raises(bp.UnknownNode, match="'c' is no node of this posterior"):
+        case.posterior()["c"]
+
+
+def test_ranked_sorts_by_presence_and_leaves_out_what_cannot_be_present() -> None:
+    """Highest first; nodes without a present state are not ranked."""
+    ranked = bp.observe(either(), sign=True).posterior(["a", "level", "b"]).ranked()
+    assert ranked.index.tolist() == ["b", "a"]
+    assert ranked.to_list() == pytest.approx([0.2 / 0.28, 0.1 / 0.28])
+
+
+def test_frame_is_tidy_and_holds_the_prior() -> None:
+    """One row a state, likeliest node first, with what it was without the evidence."""
+    frame = bp.observe(either(), sign=True).posterior(["a", "level", "b"]).to_frame()
+    assert frame.columns.tolist() == ["node", "state", "label", "prior", "posterior"]
+    assert frame["node"].tolist() == ["b", "b", "a", "a", "level", "level"]
+    assert frame.iloc[3].tolist()[1:4] == ["present", "Cause A", pytest.approx(0.1)]
+    assert frame.groupby("node")["posterior"].sum().tolist() == pytest.approx([1, 1, 1])
+
+
+def test_posterior_as_plain_data_is_json() -> None:
+    """`to_dict` holds only what JSON holds, evidence by likelihoods too."""
+    case = bp.observe(either(), sign={"present": 0.7, "absent": 0.2})
+    data = json.loads(json.dumps(case.posterior().to_dict()))
+    assert data["evidence"] == {"sign": {"absent": 0.2, "present": 0.7}}
+    assert data["posterior"]["a"]["present"] == case.probability("a")
+    assert data["prior"]["a"]["present"] == pytest.approx(0.1)
+
+
+def test_posterior_of_kept_passes_cannot_be_written_into() -> None:
+    """What a case keeps is read-only: a caller who changes an answer does not change the next."""
+    case = bp.observe(either(), sign=True)
+    series = case.posterior()["a"]
+    series.iloc[0] = 5.0
+    assert case.posterior()["a"].iloc[0] == pytest.approx(1 - 0.1 / 0.28)
+
+
+# -- sharing -----------------------------------------------------------------------------------
+
+
+def stated_at_random(rng: np.random.Generator) -> bool | dict[str, float]:
+    """Return a state or likelihoods."""
+    if rng.random() < 0.5:
+        return bool(rng.random() < 0.5)
+    return {"present": rng.random(), "absent": rng.random()}
+
+
+def test_threads_share_a_network_without_disturbing_each_other() -> None:
+    """Eight threads with mixed hard and likelihood evidence give, bit for bit, the serial answers."""
+    net = bp.load_network("five_findings")
+    rng = np.random.default_rng(0)
+    stated: list[dict[str, Any]] = [
+        {name: stated_at_random(rng) for name in net.findings[:5] if rng.random() < 0.7} for _ in range(200)
+    ]
+
+    def answer(evidence: dict[str, Any]) -> list[float]:
+        return bp.observe(net, evidence).posterior().ranked().sort_index().tolist()
+
+    serial = [answer(evidence) for evidence in stated]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(answer, stated)) == serial
+
+
+def test_cases_pickle() -> None:
+    """A case goes to another process and gives the same answers there."""
+    case = bp.observe(bp.load_network("five_findings"), sit_bone_tenderness=True)
+    again = pickle.loads(pickle.dumps(case))  # noqa: S301 -- our own bytes
+    assert dict(again.evidence) == dict(case.evidence)
+    assert again.posterior().ranked().equals(case.posterior().ranked())
+
+
+def test_order_of_nodes_and_evidence_does_not_matter() -> None:
+    """A network written the other way round, observed in another order, gives the same posteriors."""
+    net = bp.load_network("five_findings")
+    turned = bp.Network("turned", net.variables[::-1], net.families, given=net.given)
+    evidence = {name: i % 2 == 0 for i, name in enumerate(net.findings[:5])}
+    backward = dict(reversed(evidence.items()))
+    first = bp.observe(net, evidence).posterior().ranked()
+    second = bp.observe(turned, backward).posterior().ranked()
+    pd.testing.assert_series_equal(first, second, check_exact=False, rtol=1e-13)
+
+
+def test_case_says_what_was_observed() -> None:
+    """The repr names the network and the observations."""
+    assert repr(bp.observe(either(), sign=True)) == "<Case in either: sign=present>"
+    assert repr(bp.observe(either())) == "<Case in either: nothing observed>"
+
+
+# -- pgmpy -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_posteriors_agree_with_pgmpy(name: str) -> None:
+    """On pgmpy's example networks every posterior is that of its variable elimination, to 1e-12."""
+    from pgmpy.inference import VariableElimination
+
+    net = bp.load_network(example_path(name))
+    model = bp.to_pgmpy(net)
+    rng = np.random.default_rng(3)
+    likely = bp.observe(net).most_probable_explanation()[0]
+    for _ in range(3):
+        seen = {str(node): likely[str(node)] for node in rng.choice(net.nodes, 2, replace=False)}
+        case = bp.observe(net, seen)
+        free = [node for node in net.nodes if node not in seen]
+        for node in rng.choice(free, min(6, len(free)), replace=False).tolist():
+            # A fresh engine each time: it alters itself.
+            factor = VariableElimination(model).query([node], evidence=seen, show_progress=False)
+            wanted = [factor.get_value(**{node: state}) for state in net.states(node)]
+            assert_same_distribution(case.posterior([node])[node], wanted)
