@@ -1,5 +1,7 @@
 """Cohorts: a frame of cases gives what each case gives alone."""
 
+import subprocess
+import sys
 from typing import Any
 from unittest.mock import patch
 
@@ -225,3 +227,23 @@ def test_progress_is_shown_only_when_asked_or_in_a_terminal(capsys: pytest.Captu
         bp.posteriors(net, frame, progress=True)
     assert bar.call_args.kwargs["disable"] is False
     assert bar.call_args.kwargs["total"] == 10
+
+
+def test_a_million_rows_stay_below_two_gibibytes() -> None:
+    """A process of its own answers a million rows with gaps, and never holds 2 GiB."""
+    script = """
+import resource, sys
+import numpy as np, pandas as pd
+import buttpain as bp
+net = bp.load_network("five_findings")
+codes = np.random.default_rng(0).integers(-1, 2, size=(1_000_000, 5), dtype=np.int8)
+names = ["absent", "present"]
+columns = {f: pd.Categorical.from_codes(codes[:, i], names) for i, f in enumerate(net.findings[:5])}
+frame = pd.DataFrame(columns)
+found = bp.posteriors(net, frame)
+assert found.shape == (1_000_000, 5) and found.notna().all(axis=None)
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2 * 2**30
