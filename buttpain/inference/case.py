@@ -217,6 +217,60 @@ class Case:
 
     # -- passes --------------------------------------------------------------------------
 
+    def slopes(self, events: Sequence[tuple[str, str]]) -> tuple[Array, Array, Array]:
+        """Return how P(evidence) and P(event, evidence) depend on every parameter.
+
+        All of them are polynomials of degree 1 in each parameter, so that value and slope
+        say all (Darwiche, JACM 2003).  They are divided by P(evidence), which keeps them in
+        range.  Each entry of a table varies alone: what its siblings do is the caller's.
+
+        Parameters
+        ----------
+        events
+            Pairs of a node and a state of it.
+
+        Returns
+        -------
+        probability
+            P(event | evidence), shape (events,).
+        evidence_slope
+            dP(evidence) / d theta / P(evidence), shape (parameters,).
+        event_slopes
+            dP(event, evidence) / d theta / P(evidence), shape (parameters, events).
+
+        Raises
+        ------
+        UnknownNode, UnknownState, ImpossibleEvidence, NetworkTooComplex
+        """
+        structure, observed = self._structure, self._observed
+        variables = [(self.net.variable(node), state) for node, state in events]
+        places = [(self._position(item.name), item.index(state)) for item, state in variables]
+        whole = self._run([])
+        if not np.isfinite(whole.log_evidence[0]):
+            raise self._impossible()
+        reference = float(whole.log_evidence[0])
+        evidence_slope = whole.derivatives(structure.factors, observed, reference)[:, 0]
+        clamped = self._clamped(places)
+        passes = self._run((), observed=clamped)
+        probability = np.exp(np.broadcast_to(passes.log_evidence, len(events)) - reference)
+        event_slopes = passes.derivatives(structure.factors, clamped, reference)
+        return probability, evidence_slope, np.broadcast_to(event_slopes, (evidence_slope.size, len(events)))
+
+    def _clamped(self, places: Sequence[tuple[int, int]]) -> Observed:
+        """Return the evidence once for each event, with the event in it; events are weights of 0 and 1."""
+        observed = self._observed
+        soft = {i: np.repeat(weights, len(places), axis=1) for i, weights in observed.soft.items()}
+        weighed = {node for node, _ in places}
+        for node in weighed:
+            # A node that was observed for certain is weighed instead, so that each row can differ.
+            before = self._indicator(node) if node in observed.hard else np.ones(self._structure.cards[node])
+            rows = soft.get(node, 1.0) * np.repeat(before[:, None], len(places), axis=1)
+            for case, (other, state) in enumerate(places):
+                if other == node:
+                    rows[np.arange(len(rows)) != state, case] = 0.0
+            soft[node] = rows
+        return Observed({i: states for i, states in observed.hard.items() if i not in weighed}, soft)
+
     def marginals(self, names: Sequence[str]) -> list[Array]:
         """Return P(node | evidence) of each node, shape (states,), in the order given."""
         missing = [name for name in names if self._position(name) not in self._kept]
@@ -279,8 +333,10 @@ class Case:
             raise self._impossible()
         return passes
 
-    def _run(self, targets: Iterable[int] = (), joint: Iterable[int] = ()) -> Passes:
-        structure, observed = self._structure, self._observed
+    def _run(
+        self, targets: Iterable[int] = (), joint: Iterable[int] = (), observed: Observed | None = None
+    ) -> Passes:
+        structure, observed = self._structure, observed or self._observed
         pattern = Pattern(
             hard=sum(1 << i for i in observed.hard),
             absent=sum(1 << i for i, state in observed.hard.items() if structure.is_absent(i, state)),

@@ -89,8 +89,8 @@ class Passes:
         total: Array = value.sum(axis=tuple(range(value.ndim - 1)))
         return value / total, nodes
 
-    def derivatives(self, factors: Factors, observed: Observed) -> Array:
-        """Return d ln P(e) / d theta, shape (parameters, cases).
+    def derivatives(self, factors: Factors, observed: Observed, reference: float | None = None) -> Array:
+        """Return the derivatives of P(e) by every parameter, shape (parameters, cases).
 
         Each entry of `theta` varies alone, the other entries of its row staying as they
         are.  Where nothing was observed below a node, its rows sum to 1 by definition and
@@ -100,8 +100,12 @@ class Passes:
         ----------
         factors, observed
             What the plan was run on.
+        reference
+            The derivatives are divided by exp(reference), so that they stay in range; by
+            default by P(e) itself, which gives d ln P(e) / d theta.  Say it where P(e) may
+            be 0: the derivative of what is impossible need not be.
         """
-        adjoints = _backward(self._plan, self._values, self._exponents, [True] * self._plan.tensors)
+        adjoints = self._backward([True] * self._plan.tensors, reference)
         theta_bar = np.zeros((factors.size + 1, self.log_evidence.size))
         for number, leaf in self._plan.leaves.items():
             leaf.pull(adjoints[number], factors, observed, theta_bar)
@@ -114,12 +118,29 @@ class Passes:
         """
         weights = {leaf.node: n for n, leaf in self._plan.leaves.items() if leaf.kind == "weights"}
         wanted = self._plan.between(weights.values())
-        adjoints = _backward(self._plan, self._values, self._exponents, wanted)
+        adjoints = self._backward(wanted)
         return {node: adjoints[number] for node, number in weights.items()}
 
     @cached_property
     def _adjoints(self) -> list[Array]:
-        return _backward(self._plan, self._values, self._exponents, self._plan.wanted)
+        return self._backward(self._plan.wanted)
+
+    def _backward(self, wanted: Sequence[bool], reference: float | None = None) -> list[Array]:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            seeds = self._seeds(reference)
+            return _backward(self._plan, self._values, self._exponents, wanted, seeds)
+
+    def _seeds(self, reference: float | None) -> dict[int, Array]:
+        """Return the adjoint of each root: the product of the others, relative to the reference."""
+        if reference is None:
+            # ln P(e) is the sum of the logarithms of its roots.
+            return {root: 1.0 / self._values[root] for root in self._plan.roots}
+        doublings: Array = sum(self._exponents.values(), np.zeros(1))
+        scale = math.log(2.0) * doublings - reference
+        logs = {root: np.log(self._values[root]) for root in self._plan.roots}
+        return {
+            root: np.exp(sum((log for other, log in logs.items() if other != root), scale)) for root in logs
+        }
 
 
 def run(plan: Plan, factors: Factors, observed: Observed) -> Passes:
@@ -173,28 +194,30 @@ def _scale(array: Array) -> tuple[Array, Array]:
 
 
 def _backward(
-    plan: Plan, values: list[Array], exponents: Mapping[int, Array], wanted: Sequence[bool]
+    plan: Plan,
+    values: list[Array],
+    exponents: Mapping[int, Array],
+    wanted: Sequence[bool],
+    seeds: Mapping[int, Array],
 ) -> list[Array]:
-    """Return d ln P(e) / d value of every wanted tensor."""
+    """Return the adjoint of every wanted tensor from those of the roots."""
     adjoints = [_NOTHING] * plan.tensors
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for root in plan.roots:
-            # ln P(e) is the sum of the logarithms of its roots.
-            adjoints[root] = 1.0 / values[root]
-        for step in reversed(plan.steps):
-            if not wanted[step.out]:
-                continue
-            adjoint = adjoints[step.out]
-            if exponents:
-                adjoint = np.ldexp(adjoint, -exponents[step.out].astype(np.intp))
-            if isinstance(step, Contract):
-                if wanted[step.a]:
-                    adjoints[step.a] = np.einsum(step.back_a, adjoint, values[step.b])
-                if wanted[step.b]:
-                    adjoints[step.b] = np.einsum(step.back_b, adjoint, values[step.a])
-            elif isinstance(step, Sum):
-                shape = (*values[step.a].shape[:-1], adjoint.shape[-1])
-                adjoints[step.a] = np.broadcast_to(np.expand_dims(adjoint, step.axis), shape)
-            else:
-                adjoints[step.a] = np.moveaxis(lower(adjoint), 0, step.axis)
+    for root, seed in seeds.items():
+        adjoints[root] = seed
+    for step in reversed(plan.steps):
+        if not wanted[step.out]:
+            continue
+        adjoint = adjoints[step.out]
+        if exponents:
+            adjoint = np.ldexp(adjoint, -exponents[step.out].astype(np.intp))
+        if isinstance(step, Contract):
+            if wanted[step.a]:
+                adjoints[step.a] = np.einsum(step.back_a, adjoint, values[step.b])
+            if wanted[step.b]:
+                adjoints[step.b] = np.einsum(step.back_b, adjoint, values[step.a])
+        elif isinstance(step, Sum):
+            shape = (*values[step.a].shape[:-1], adjoint.shape[-1])
+            adjoints[step.a] = np.broadcast_to(np.expand_dims(adjoint, step.axis), shape)
+        else:
+            adjoints[step.a] = np.moveaxis(lower(adjoint), 0, step.axis)
     return adjoints

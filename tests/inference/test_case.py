@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import buttpain as bp
 from buttpain.inference import maximum
 from buttpain.model.network import NoisyOr, Table, Variable
-from checks import assert_same_distribution, assert_same_number
+from checks import assert_same_derivative, assert_same_distribution, assert_same_number, slope
 from examples import SMALL, example_path
 from reference import joint_posterior, most_probable, posterior, probability_of
 from strategies import networks_with_evidence
@@ -321,3 +321,30 @@ def test_posteriors_agree_with_pgmpy(name: str) -> None:
             factor = VariableElimination(model).query([node], evidence=seen, show_progress=False)
             wanted = [factor.get_value(**{node: state}) for state in net.states(node)]
             assert_same_distribution(case.posterior([node])[node], wanted)
+
+
+# -- slopes ------------------------------------------------------------------------------------
+
+
+@given(drawn=networks_with_evidence(max_nodes=4))
+def test_slopes_are_those_of_the_polynomials(drawn: tuple[bp.Network, dict[str, Any]]) -> None:
+    """P(evidence) and P(event, evidence) of every event, impossible ones too, have enumeration's slopes."""
+    net, evidence = drawn
+    assume(all(isinstance(evidence.get(n, s), dict) or evidence.get(n, s) == s for n, s in net.given.items()))
+    probability = probability_of(net, evidence)
+    assume(probability > 0)
+    events = [(node, state) for node in net.nodes if node not in evidence for state in net.states(node)]
+    events = [(node, state) for node, state in events if node not in net.given]
+    assume(events)
+    found, evidence_slope, event_slopes = bp.observe(net, evidence).slopes(events)
+    assert event_slopes.shape == (net.theta.size, len(events))
+    seen = bp.observe(net, evidence)
+    for k, (node, state) in enumerate(events):
+        assert found[k] == pytest.approx(seen.probability(node, state), abs=1e-12)
+        wanted = [slope(net, {**evidence, node: state}, i) / probability for i in range(net.theta.size)]
+        assert_same_derivative(event_slopes[:, k], wanted, tolerance=1e-10)
+    relevant = [node for node in net.nodes if evidence_slope[net.spans[node]].any()]
+    for node in relevant:
+        places = range(net.spans[node].start, net.spans[node].stop)
+        wanted = [slope(net, evidence, i) / probability for i in places]
+        assert_same_derivative(evidence_slope[net.spans[node]], wanted, tolerance=1e-10)
