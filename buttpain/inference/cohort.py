@@ -3,13 +3,17 @@
 Rows are computed together wherever one plan serves them.  A plan that leaves a
 finding open (weights of 1 where it was not observed) serves more rows, but couples
 more; so rows are split, on whether a finding was observed and then on whether it was
-absent, until sharing costs less than another plan.
+absent, until sharing costs less than another plan.  Where nearly every row brings a
+pattern of its own, even one plan a row costs too much; then the rows go to native code
+(`kernel`), if numba is installed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["posteriors"]
 
 Array = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 CHUNK = 2**16
 """Rows that are read and computed before the next are looked at."""
@@ -41,6 +46,9 @@ PLAN_WORTH = 10**6
 
 FEW_PLANS = 8
 """Patterns below which looking for a plan that serves them all costs more than it saves."""
+
+NATIVE_WORTH = 500
+"""Patterns whose plans take longer to make than native code takes to start, if numba is installed."""
 
 MISSING, SEEN, ABSENT, LIKELY = range(4)
 """How a node stands in a row: not observed, a state, the absent state of a noisy-OR, likelihoods."""
@@ -98,7 +106,7 @@ def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decisi
     >>> bp.posteriors(net, cases, targets=["sacral_stress_fracture"]).shape
     (2, 1)
     """
-    columns = _Columns(net, frame.columns, targets, extra)
+    columns = _Columns(net, frame.columns, targets, extra, memory)
     if type(frame).__module__.startswith("dask"):
         options = {"extra": extra, "impossible": impossible, "progress": False, "memory": memory}
         lazy: pd.DataFrame = _lazily(columns, frame, options)
@@ -109,9 +117,9 @@ def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decisi
         for start in range(0, len(frame), CHUNK):
             chunk = slice(start, start + CHUNK)
             rows = _Rows(columns, frame.iloc[chunk])
-            clashing += [start + row for row in _fill(columns, rows, result[chunk], memory, bar)]
+            clashing += [start + row for row in _fill(columns, rows, result[chunk], bar)]
     if clashing and impossible == "error":
-        raise _clash(columns, frame, clashing, memory)
+        raise _clash(columns, frame, clashing)
     return columns.frame(result, frame.index)
 
 
@@ -132,11 +140,11 @@ def _bar(rows: int, progress: bool | None) -> Any:
     return tqdm(total=rows, unit="case", disable=None if progress is None else not progress, delay=1.0)
 
 
-def _clash(columns: _Columns, frame: pd.DataFrame, rows: list[int], memory: int) -> ImpossibleEvidence:
+def _clash(columns: _Columns, frame: pd.DataFrame, rows: list[int]) -> ImpossibleEvidence:
     """Return the error for the rows that cannot be; it explains the first."""
     first = _Rows(columns, frame.iloc[[rows[0]]])
     try:
-        observe(columns.net, first.evidence(0), memory=memory).posterior()
+        observe(columns.net, first.evidence(0), memory=columns.memory).posterior()
         clash = first.evidence(0)
     except ImpossibleEvidence as error:
         clash = error.evidence
@@ -149,8 +157,11 @@ def _clash(columns: _Columns, frame: pd.DataFrame, rows: list[int], memory: int)
 class _Columns:
     """Which column says what, and where each target's answer goes."""
 
-    def __init__(self, net: Network, labels: Any, targets: Sequence[str] | None, extra: str) -> None:
+    def __init__(
+        self, net: Network, labels: Any, targets: Sequence[str] | None, extra: str, memory: int
+    ) -> None:
         self.net = net
+        self.memory = memory
         self.structure = structure_of(net)
         self.hard: dict[str, Any] = {}
         self.soft: dict[str, dict[str, Any]] = {}
@@ -222,6 +233,8 @@ class _Rows:
         For each node with likelihood columns, shape (rows, states), NaN where there are none.
     modes
         How each node stands in each row, shape (rows, nodes).
+    kinds
+        A number for each row, the same for rows of the same modes, shape (rows,).
     """
 
     def __init__(self, columns: _Columns, frame: pd.DataFrame) -> None:
@@ -232,6 +245,7 @@ class _Rows:
         self.modes = np.zeros((self.size, len(columns.nodes)), dtype=np.int8)
         for i, node in enumerate(columns.nodes):
             self._mode(i, node, frame)
+        self.kinds: Places = np.unique(self.modes, axis=0, return_inverse=True)[1].ravel()
 
     def _mode(self, i: int, node: str, frame: pd.DataFrame) -> None:
         modes = self.modes[:, i]
@@ -249,7 +263,7 @@ class _Rows:
                 )
             modes[likely] = LIKELY
 
-    def as_weights(self, node: str, rows: NDArray[np.intp]) -> Array:
+    def as_weights(self, node: str, rows: Places) -> Array:
         """Return a node's weights, shape (states, rows): likelihoods, indicators, or all ones."""
         weights = np.ones((rows.size, len(self.columns.net.states(node))))
         if node in self.states:
@@ -274,7 +288,7 @@ class _Rows:
         return found
 
 
-def _states(net: Network, node: str, column: pd.Series[Any]) -> NDArray[np.intp]:
+def _states(net: Network, node: str, column: pd.Series[Any]) -> Places:
     """Return the position of each row's state, -1 where it is missing."""
     import pandas as pd
 
@@ -326,26 +340,81 @@ def _weights(net: Network, node: str, frame: pd.DataFrame, by_state: dict[str, A
 class _Part:
     """Rows that one plan serves."""
 
-    rows: NDArray[np.intp]
+    rows: Places
     pattern: Pattern
     plan: Plan
 
 
-def _fill(columns: _Columns, rows: _Rows, result: Array, memory: int, bar: Any) -> list[int]:
+def _fill(columns: _Columns, rows: _Rows, result: Array, bar: Any) -> list[int]:
     """Write the answers of some rows into `result`; return the rows that are impossible."""
     contradicted = _contradicted(columns, rows)
     possible = np.flatnonzero(~contradicted)
-    clashing = np.flatnonzero(contradicted).tolist()
-    _, kinds = np.unique(rows.modes, axis=0, return_inverse=True)
-    bar.update(len(clashing))
-    for part in _parts(columns, rows, possible, kinds.ravel(), memory):
-        entries = max(1.0, part.plan.entries)
-        block = int(np.clip(min(CACHE, memory) / (8 * entries), 1, CHUNK))
-        for start in range(0, part.rows.size, block):
-            some = part.rows[start : start + block]
-            clashing += _block(columns, rows, part, some, result)
-            bar.update(some.size)
-    return sorted(clashing)
+    # Rows that are alike are computed once.
+    distinct, like = _distinct(rows, possible)
+    engine = _natively if _is_worth_native(rows.kinds[distinct]) else _by_parts
+    impossible = np.zeros(rows.size, dtype=bool)
+    impossible[engine(columns, rows, distinct, result)] = True
+    result[possible] = result[distinct][like]
+    impossible[possible] = impossible[distinct][like]
+    bar.update(rows.size)
+    return [int(row) for row in np.flatnonzero(impossible | contradicted)]
+
+
+def _distinct(rows: _Rows, some: Places) -> tuple[Places, Places]:
+    """Return one row of each kind, and for each of these rows the place of the one like it."""
+    if not some.size:
+        return some, some
+    stated = [rows.states[node][some, None] for node in rows.states]
+    weighed = [rows.weights[node][some] for node in rows.weights]
+    table = np.concatenate([np.zeros((some.size, 1)), *stated, *weighed], axis=1)
+    # NaN differs from itself; a likelihood is never negative.
+    _, first, like = np.unique(np.nan_to_num(table, nan=-1.0), axis=0, return_index=True, return_inverse=True)
+    return some[first], like.ravel()
+
+
+def _is_worth_native(kinds: Places) -> bool:
+    """Return whether plans for so many patterns take longer than starting native code, if it is there."""
+    return np.unique(kinds).size >= NATIVE_WORTH and find_spec("numba") is not None
+
+
+def _natively(columns: _Columns, rows: _Rows, some: Places, result: Array) -> Places:
+    """Answer rows one by one in native code; return those that are impossible."""
+    from buttpain.inference import kernel
+
+    structure, net = columns.structure, columns.net
+    hard = np.full((some.size, structure.size), -1, dtype=np.int32)
+    for node, states in rows.states.items():
+        hard[:, structure.position[node]] = states[some]
+    for node, state in net.given.items():
+        hard[:, structure.position[node]] = net.states(node).index(state)
+    soft = None
+    if rows.weights:
+        first = np.full(structure.size, -1, dtype=np.int64)
+        sizes = [weights.shape[1] for weights in rows.weights.values()]
+        first[[structure.position[node] for node in rows.weights]] = np.cumsum([0, *sizes])[:-1]
+        soft = np.concatenate([weights[some] for weights in rows.weights.values()], axis=1), first
+    asked = [i for i, _ in columns.slots]
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    _, found, status = kernel.posteriors_of_rows(structure, hard, soft, asked, columns.memory, threads)
+    starts = np.cumsum([0, *(structure.cards[i] for i in asked)])
+    shown = [
+        start + state for start, (_, states) in zip(starts, columns.slots, strict=False) for state in states
+    ]
+    result[some] = found[:, shown]
+    impossible = some[status == kernel.IMPOSSIBLE]
+    # The other engine tries more orders, and says how large what remains is.
+    large = some[status == kernel.TOO_COMPLEX]
+    return np.concatenate([impossible, _by_parts(columns, rows, large, result)])
+
+
+def _by_parts(columns: _Columns, rows: _Rows, some: Places, result: Array) -> Places:
+    """Answer rows in groups that share a plan; return those that are impossible."""
+    impossible = [np.zeros(0, dtype=np.intp)]
+    for part in _parts(columns, rows, some):
+        block = int(np.clip(min(CACHE, columns.memory) / (8 * max(1.0, part.plan.entries)), 1, CHUNK))
+        blocks = (part.rows[start : start + block] for start in range(0, part.rows.size, block))
+        impossible += [_block(columns, rows, part, places, result) for places in blocks]
+    return np.concatenate(impossible)
 
 
 def _contradicted(columns: _Columns, rows: _Rows) -> NDArray[np.bool_]:
@@ -358,33 +427,35 @@ def _contradicted(columns: _Columns, rows: _Rows) -> NDArray[np.bool_]:
     return wrong
 
 
-def _parts(
-    columns: _Columns, rows: _Rows, some: NDArray[np.intp], kinds: NDArray[np.intp], memory: int
-) -> Iterator[_Part]:
+def _parts(columns: _Columns, rows: _Rows, some: Places) -> Iterator[_Part]:
     """Yield rows in groups that one plan serves well."""
     if not some.size:
         return
     modes = rows.modes[some]
-    patterns = np.unique(kinds[some]).size
-    if patterns == 1 or patterns >= FEW_PLANS:
+    patterns = np.unique(rows.kinds[some]).size
+    if patterns == 1 or (patterns >= FEW_PLANS and _is_compact(modes)):
         pattern = _pattern(columns, modes)
-        plan = _affordable(columns, pattern, PLAN_WORTH * patterns / some.size, memory, only=patterns == 1)
+        plan = _affordable(columns, pattern, PLAN_WORTH * patterns / some.size, only=patterns == 1)
         if plan is not None:
             yield _Part(some, pattern, plan)
             return
     split = _split(modes)
-    yield from _parts(columns, rows, some[split], kinds, memory)
-    yield from _parts(columns, rows, some[~split], kinds, memory)
+    yield from _parts(columns, rows, some[split])
+    yield from _parts(columns, rows, some[~split])
 
 
-def _affordable(
-    columns: _Columns, pattern: Pattern, entries: float, memory: int, *, only: bool
-) -> Plan | None:
+def _is_compact(modes: NDArray[np.int8]) -> bool:
+    """Return whether the rows observe much the same nodes, so that one plan for all may be cheap."""
+    observed = modes != MISSING
+    return bool(observed.any(axis=0).sum() <= 4 + 2 * observed.sum(axis=1).mean())
+
+
+def _affordable(columns: _Columns, pattern: Pattern, entries: float, *, only: bool) -> Plan | None:
     """Return the plan of a pattern if it is the only one left or costs no more than `entries` a row."""
     if only:
-        return plan_for(columns.structure, pattern, memory)
+        return plan_for(columns.structure, pattern, columns.memory)
     try:
-        return plan_for(columns.structure, pattern, int(min(8 * entries, memory)))
+        return plan_for(columns.structure, pattern, int(min(8 * entries, columns.memory)))
     except NetworkTooComplex:
         return None
 
@@ -422,7 +493,7 @@ def _split(modes: NDArray[np.int8]) -> NDArray[np.bool_]:
     raise AssertionError("rows of different patterns differ somewhere")
 
 
-def _block(columns: _Columns, rows: _Rows, part: _Part, some: NDArray[np.intp], result: Array) -> list[int]:
+def _block(columns: _Columns, rows: _Rows, part: _Part, some: Places, result: Array) -> Places:
     """Run one block of rows and write its answers; return the rows that are impossible."""
     structure, net, pattern = columns.structure, columns.net, part.pattern
     hard = {structure.position[n]: np.array([net.states(n).index(s)]) for n, s in net.given.items()}
@@ -441,4 +512,4 @@ def _block(columns: _Columns, rows: _Rows, part: _Part, some: NDArray[np.intp], 
         start += len(states)
     impossible = ~np.isfinite(np.broadcast_to(passes.log_evidence, some.shape))
     result[some[impossible]] = np.nan
-    return [int(row) for row in some[impossible]]
+    return some[impossible]

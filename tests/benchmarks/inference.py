@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ import pyagrum as gum
 from pgmpy.inference import VariableElimination
 
 import buttpain as bp
+import buttpain.inference.cohort as cohort_module
 from benchmarks.synthetic import cohort, network
 from buttpain.inference.circuit import run
 from buttpain.inference.evidence import Observed, to_arrays
@@ -167,7 +169,7 @@ def one() -> None:
                     ratio(agrum, new),
                     ratio(agrum, again),
                 ]
-                + [f"{statistics.median(pgmpy) / statistics.median(new):.0f}"]
+                + [f"{statistics.median(pgmpy) / statistics.median(new):.0f}" if pgmpy else "-"]
             )
     headers = (
         "network|findings|pyAgrum ms|pgmpy ms|new pattern ms|kept plan ms|pyAgrum/new|pyAgrum/kept|pgmpy/new"
@@ -176,7 +178,7 @@ def one() -> None:
 
 
 def batch() -> None:
-    """Rows of one pattern, and rows that each bring their own."""
+    """Rows of one pattern, and rows that each bring their own, with and without native code."""
     rows = []
     net = network()
     agrum = Agrum(net, net.conditions)
@@ -184,15 +186,19 @@ def batch() -> None:
     for findings in (3, 8, 20):
         columns = [str(name) for name in rng.choice(net.findings, findings, replace=False)]
         same = pd.DataFrame({name: rng.choice(["absent", "present"], 2000) for name in columns})
-        mixed = pd.DataFrame(cohort(net, 200, findings))
-        for kind, frame in (("one pattern", same), ("own patterns", mixed)):
-            some = [
-                {k: v for k, v in row.items() if isinstance(v, str)}
-                for row in frame.head(20).to_dict("records")
+        mixed = pd.DataFrame(cohort(net, 2000, findings))
+        for kind, frame, native in (
+            ("one pattern", same, False),
+            ("own patterns, NumPy", mixed.head(100), False),
+            ("own patterns, native", mixed, True),
+        ):
+            with patch.object(cohort_module, "NATIVE_WORTH", 0 if native else len(frame) + 1):
+                bp.posteriors(net, frame.head(2))
+                ours = [seconds(bp.posteriors, net, frame) / len(frame) for _ in range(3)]
+            observed = [
+                [(k, v) for k, v in row.items() if isinstance(v, str)] for row in frame.to_dict("records")
             ]
-            bp.posteriors(net, frame.head(2))
-            theirs = [seconds(agrum, case) for case in some]
-            ours = [seconds(bp.posteriors, net, frame) / len(frame) for _ in range(3)]
+            theirs = [seconds(agrum, dict(case)) for case in observed[:20]]
             pace = statistics.median(theirs) / statistics.median(ours)
             rows.append([kind, str(findings), str(len(frame)), ms(theirs), ms(ours), f"{pace:.1f}"])
     headers = ["rows", "findings", "how many", "pyAgrum ms a row", "buttpain ms a row", "ratio"]

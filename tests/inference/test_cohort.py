@@ -48,15 +48,17 @@ def evidence_of(net: bp.Network, row: "pd.Series[Any]") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("few", "worth", "cache"), [(8, 10**6, 2**21), (1, 1, 1), (1, 50, 500), (2, 10**6, 1)]
+    ("few", "worth", "cache", "native"),
+    [(8, 10**6, 2**21, 500), (1, 1, 1, 500), (1, 50, 500, 500), (2, 10**6, 1, 500), (8, 10**6, 2**21, 0)],
+    ids=["shared", "own plans", "small blocks", "single rows", "native"],
 )
 @given(drawn=cohorts())
 def test_each_row_gets_what_its_case_gets(
-    few: int, worth: int, cache: int, drawn: tuple[bp.Network, pd.DataFrame]
+    few: int, worth: int, cache: int, native: int, drawn: tuple[bp.Network, pd.DataFrame]
 ) -> None:
     """However rows are grouped and cut into blocks, each gets its own case's posteriors, or NaN."""
     net, frame = drawn
-    with patch.multiple(cohort, FEW_PLANS=few, PLAN_WORTH=worth, CACHE=cache):
+    with patch.multiple(cohort, FEW_PLANS=few, PLAN_WORTH=worth, CACHE=cache, NATIVE_WORTH=native):
         found = cohort.posteriors(net, frame, targets=net.nodes, impossible="nan")
     assert found.index.tolist() == frame.index.tolist()
     for place, (_, row) in enumerate(frame.iterrows()):
