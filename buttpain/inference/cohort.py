@@ -38,10 +38,10 @@ Places = NDArray[np.intp]
 CHUNK = 2**16
 """Rows that are read and computed before the next are looked at."""
 
-CACHE = 2**21
-"""Bytes of tensors that a block of rows may take, so that it stays in the processor's cache."""
+CACHE = 2**24
+"""Bytes of all tensors of a block of rows; the few in use at a time then stay in the processor's cache."""
 
-PLAN_WORTH = 10**6
+PLAN_WORTH = 2 * 10**5
 """Table entries that take about as long to run as another plan takes to make and start."""
 
 FEW_PLANS = 8

@@ -49,7 +49,7 @@ def evidence_of(net: bp.Network, row: "pd.Series[Any]") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("few", "worth", "cache", "native"),
-    [(8, 10**6, 2**21, 500), (1, 1, 1, 500), (1, 50, 500, 500), (2, 10**6, 1, 500), (8, 10**6, 2**21, 0)],
+    [(8, 10**6, 2**24, 500), (1, 1, 1, 500), (1, 50, 500, 500), (2, 10**6, 1, 500), (8, 10**6, 2**24, 0)],
     ids=["shared", "own plans", "small blocks", "single rows", "native"],
 )
 @given(drawn=cohorts())
