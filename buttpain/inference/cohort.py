@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from buttpain.errors import ImpossibleEvidence, NetworkTooComplex, UnknownNode, UnknownState
-from buttpain.inference.case import known_targets, observe
+from buttpain.errors import ImpossibleEvidence, NetworkTooComplex
+from buttpain.inference.case import observe
 from buttpain.inference.circuit import run
-from buttpain.inference.evidence import Observed, is_missing
+from buttpain.inference.evidence import Observed
+from buttpain.inference.frames import ABSENT, LIKELY, MISSING, SEEN, Columns, Rows
 from buttpain.inference.plan import Plan, plan_for
-from buttpain.inference.structure import MEMORY, Pattern, structure_of
+from buttpain.inference.structure import MEMORY, Pattern
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ FEW_PLANS = 8
 
 NATIVE_WORTH = 500
 """Patterns whose plans take longer to make than native code takes to start, if numba is installed."""
-
-MISSING, SEEN, ABSENT, LIKELY = range(4)
-"""How a node stands in a row: not observed, a state, the absent state of a noisy-OR, likelihoods."""
 
 
 def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decision
@@ -106,7 +104,7 @@ def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decisi
     >>> bp.posteriors(net, cases, targets=["sacral_stress_fracture"]).shape
     (2, 1)
     """
-    columns = _Columns(net, frame.columns, targets, extra, memory)
+    columns = Columns(net, frame.columns, targets, extra, memory)
     if type(frame).__module__.startswith("dask"):
         options = {"extra": extra, "impossible": impossible, "progress": False, "memory": memory}
         lazy: pd.DataFrame = _lazily(columns, frame, options)
@@ -116,14 +114,14 @@ def posteriors(  # noqa: PLR0913 -- the public contract, and one option a decisi
     with _bar(len(frame), progress) as bar:
         for start in range(0, len(frame), CHUNK):
             chunk = slice(start, start + CHUNK)
-            rows = _Rows(columns, frame.iloc[chunk])
+            rows = Rows(columns, frame.iloc[chunk])
             clashing += [start + row for row in _fill(columns, rows, result[chunk], bar)]
     if clashing and impossible == "error":
         raise _clash(columns, frame, clashing)
     return columns.frame(result, frame.index)
 
 
-def _lazily(columns: _Columns, frame: Any, options: dict[str, Any]) -> Any:
+def _lazily(columns: Columns, frame: Any, options: dict[str, Any]) -> Any:
     """Return the same for a dask frame: one call a partition, when somebody computes it."""
     meta = columns.frame(np.empty((0, columns.width)), frame._meta.index)
     return frame.map_partitions(_partition, columns.net, list(columns.targets), options, meta=meta)
@@ -140,200 +138,15 @@ def _bar(rows: int, progress: bool | None) -> Any:
     return tqdm(total=rows, unit="case", disable=None if progress is None else not progress, delay=1.0)
 
 
-def _clash(columns: _Columns, frame: pd.DataFrame, rows: list[int]) -> ImpossibleEvidence:
+def _clash(columns: Columns, frame: pd.DataFrame, rows: list[int]) -> ImpossibleEvidence:
     """Return the error for the rows that cannot be; it explains the first."""
-    first = _Rows(columns, frame.iloc[[rows[0]]])
+    first = Rows(columns, frame.iloc[[rows[0]]])
     try:
         observe(columns.net, first.evidence(0), memory=columns.memory).posterior()
         clash = first.evidence(0)
     except ImpossibleEvidence as error:
         clash = error.evidence
     return ImpossibleEvidence(clash, columns.net.name, [frame.index[row] for row in sorted(rows)])
-
-
-# -- reading -----------------------------------------------------------------------------
-
-
-class _Columns:
-    """Which column says what, and where each target's answer goes."""
-
-    def __init__(
-        self, net: Network, labels: Any, targets: Sequence[str] | None, extra: str, memory: int
-    ) -> None:
-        self.net = net
-        self.memory = memory
-        self.structure = structure_of(net)
-        self.hard: dict[str, Any] = {}
-        self.soft: dict[str, dict[str, Any]] = {}
-        if len(set(labels)) != len(labels):
-            raise ValueError(f"column names must differ; given were {', '.join(map(str, labels))}")
-        for label in labels:
-            self._place(label, extra)
-        for node, by_state in self.soft.items():
-            missing = [state for state in net.states(node) if state not in by_state]
-            if missing:
-                raise UnknownState(
-                    node,
-                    missing[0],
-                    net.states(node),
-                    f"Likelihoods need a column for each state; missing: "
-                    f"{', '.join(f'{node}:{state}' for state in missing)}.",
-                )
-        self.nodes = tuple(dict.fromkeys((*self.hard, *self.soft)))
-        self.targets = known_targets(net, targets, {*self.nodes, *net.given})
-        self.slots = self._slots()
-        self.width = sum(len(states) for _, states in self.slots)
-
-    def _place(self, label: Any, extra: str) -> None:
-        node, colon, state = str(label).partition(":")
-        if label in self.net.nodes:
-            self.hard[label] = label
-        elif colon and node in self.net.nodes:
-            self.soft.setdefault(node, {})[self.net.states(node)[self.net.variable(node).index(state)]] = (
-                label
-            )
-        elif extra == "error":
-            raise UnknownNode(
-                label, self.net.nodes, f"network {self.net.name!r} (extra='ignore' leaves it out)"
-            )
-
-    def _slots(self) -> list[tuple[int, list[int]]]:
-        """Return for each target its position and the states that the result shows."""
-        slots = []
-        for name in self.targets:
-            variable = self.net.variable(name)
-            shown = [variable.positive] if _is_plain(self.net, name) else list(variable.states)
-            slots.append((self.structure.position[name], [variable.states.index(str(s)) for s in shown]))
-        return slots
-
-    def frame(self, values: Array, index: Any) -> pd.DataFrame:
-        import pandas as pd
-
-        labels: list[Any] = []
-        for name, (_, states) in zip(self.targets, self.slots, strict=True):
-            named = [(name, self.net.states(name)[i]) for i in states]
-            labels += [name] if _is_plain(self.net, name) else named
-        return pd.DataFrame(values, index=index, columns=pd.Index(labels, tupleize_cols=False))
-
-
-def _is_plain(net: Network, name: str) -> bool:
-    """Return whether one number says it all: two states, one of them present."""
-    variable = net.variable(name)
-    return len(variable.states) == 2 and variable.positive is not None
-
-
-class _Rows:
-    """Some rows as arrays.
-
-    Attributes
-    ----------
-    states
-        For each node with a column, the position of its state, -1 where there is none; shape (rows,).
-    weights
-        For each node with likelihood columns, shape (rows, states), NaN where there are none.
-    modes
-        How each node stands in each row, shape (rows, nodes).
-    kinds
-        A number for each row, the same for rows of the same modes, shape (rows,).
-    """
-
-    def __init__(self, columns: _Columns, frame: pd.DataFrame) -> None:
-        self.columns = columns
-        net, self.size = columns.net, len(frame)
-        self.states = {node: _states(net, node, frame[label]) for node, label in columns.hard.items()}
-        self.weights = {node: _weights(net, node, frame, by_state) for node, by_state in columns.soft.items()}
-        self.modes = np.zeros((self.size, len(columns.nodes)), dtype=np.int8)
-        for i, node in enumerate(columns.nodes):
-            self._mode(i, node, frame)
-        self.kinds: Places = np.unique(self.modes, axis=0, return_inverse=True)[1].ravel()
-
-    def _mode(self, i: int, node: str, frame: pd.DataFrame) -> None:
-        modes = self.modes[:, i]
-        if node in self.states:
-            states = self.states[node]
-            modes[states >= 0] = SEEN
-            if self.columns.structure.families[self.columns.structure.position[node]].is_or:
-                modes[states == 0] = ABSENT
-        if node in self.weights:
-            likely = ~np.isnan(self.weights[node][:, 0])
-            both = np.flatnonzero(likely & (modes != MISSING))
-            if both.size:
-                raise ValueError(
-                    f"row {frame.index[both[0]]!r} has a state and likelihoods for {node!r}; give one"
-                )
-            modes[likely] = LIKELY
-
-    def as_weights(self, node: str, rows: Places) -> Array:
-        """Return a node's weights, shape (states, rows): likelihoods, indicators, or all ones."""
-        weights = np.ones((rows.size, len(self.columns.net.states(node))))
-        if node in self.states:
-            states = self.states[node][rows]
-            seen = states >= 0
-            weights[seen] = 0.0
-            weights[np.flatnonzero(seen), states[seen]] = 1.0
-        if node in self.weights:
-            stated = self.weights[node][rows]
-            likely = ~np.isnan(stated[:, 0])
-            weights[likely] = stated[likely]
-        return weights.T
-
-    def evidence(self, row: int) -> dict[str, Any]:
-        """Return one row as `observe` takes it."""
-        net, found = self.columns.net, {}
-        for node, mode in zip(self.columns.nodes, self.modes[row], strict=True):
-            if mode == LIKELY:
-                found[node] = dict(zip(net.states(node), self.weights[node][row].tolist(), strict=True))
-            elif mode != MISSING:
-                found[node] = net.states(node)[self.states[node][row]]
-        return found
-
-
-def _states(net: Network, node: str, column: pd.Series[Any]) -> Places:
-    """Return the position of each row's state, -1 where it is missing."""
-    import pandas as pd
-
-    variable = net.variable(node)
-    try:
-        codes, found = pd.factorize(column, use_na_sentinel=True)
-    except TypeError:
-        raise UnknownState(
-            node,
-            column.iloc[0],
-            variable.states,
-            f"A column holds states by name or booleans; likelihoods go in columns named {node}:state.",
-        ) from None
-    places = np.full(len(found) + 1, -1, dtype=np.intp)
-    for i, value in enumerate(found):
-        if is_missing(value):
-            continue
-        try:
-            places[i] = variable.index(value)
-        except UnknownState as error:
-            label = column.index[int(np.flatnonzero(codes == i)[0])]
-            raise UnknownState(
-                node, value, variable.states, f"{error.advice} It stands in row {label!r}."
-            ) from None
-    return places[codes]
-
-
-def _weights(net: Network, node: str, frame: pd.DataFrame, by_state: dict[str, Any]) -> Array:
-    """Return likelihoods, shape (rows, states); NaN in rows that have none."""
-    stated = frame[[by_state[state] for state in net.states(node)]]
-    weights = stated.to_numpy(dtype=np.float64, na_value=np.nan)
-    missing = np.isnan(weights)
-    wrong = (missing.any(axis=1) & ~missing.all(axis=1)) | (
-        ~missing & ~((weights >= 0) & (weights < np.inf))
-    ).any(axis=1)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
-            f"likelihoods of {node!r} must be finite, not negative, and there for each state or for none; "
-            f"row {frame.index[row]!r} has {weights[row].tolist()}"
-        )
-    return weights
-
-
-# -- computing ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -345,7 +158,7 @@ class _Part:
     plan: Plan
 
 
-def _fill(columns: _Columns, rows: _Rows, result: Array, bar: Any) -> list[int]:
+def _fill(columns: Columns, rows: Rows, result: Array, bar: Any) -> list[int]:
     """Write the answers of some rows into `result`; return the rows that are impossible."""
     contradicted = _contradicted(columns, rows)
     possible = np.flatnonzero(~contradicted)
@@ -360,7 +173,7 @@ def _fill(columns: _Columns, rows: _Rows, result: Array, bar: Any) -> list[int]:
     return [int(row) for row in np.flatnonzero(impossible | contradicted)]
 
 
-def _distinct(rows: _Rows, some: Places) -> tuple[Places, Places]:
+def _distinct(rows: Rows, some: Places) -> tuple[Places, Places]:
     """Return one row of each kind, and for each of these rows the place of the one like it."""
     if not some.size:
         return some, some
@@ -377,7 +190,7 @@ def _is_worth_native(kinds: Places) -> bool:
     return np.unique(kinds).size >= NATIVE_WORTH and find_spec("numba") is not None
 
 
-def _natively(columns: _Columns, rows: _Rows, some: Places, result: Array) -> Places:
+def _natively(columns: Columns, rows: Rows, some: Places, result: Array) -> Places:
     """Answer rows one by one in native code; return those that are impossible."""
     from buttpain.inference import kernel
 
@@ -407,7 +220,7 @@ def _natively(columns: _Columns, rows: _Rows, some: Places, result: Array) -> Pl
     return np.concatenate([impossible, _by_parts(columns, rows, large, result)])
 
 
-def _by_parts(columns: _Columns, rows: _Rows, some: Places, result: Array) -> Places:
+def _by_parts(columns: Columns, rows: Rows, some: Places, result: Array) -> Places:
     """Answer rows in groups that share a plan; return those that are impossible."""
     impossible = [np.zeros(0, dtype=np.intp)]
     for part in _parts(columns, rows, some):
@@ -417,7 +230,7 @@ def _by_parts(columns: _Columns, rows: _Rows, some: Places, result: Array) -> Pl
     return np.concatenate(impossible)
 
 
-def _contradicted(columns: _Columns, rows: _Rows) -> NDArray[np.bool_]:
+def _contradicted(columns: Columns, rows: Rows) -> NDArray[np.bool_]:
     """Return which rows contradict the network's own selection."""
     wrong = np.zeros(rows.size, dtype=bool)
     for node, state in columns.net.given.items():
@@ -427,7 +240,7 @@ def _contradicted(columns: _Columns, rows: _Rows) -> NDArray[np.bool_]:
     return wrong
 
 
-def _parts(columns: _Columns, rows: _Rows, some: Places) -> Iterator[_Part]:
+def _parts(columns: Columns, rows: Rows, some: Places) -> Iterator[_Part]:
     """Yield rows in groups that one plan serves well."""
     if not some.size:
         return
@@ -450,7 +263,7 @@ def _is_compact(modes: NDArray[np.int8]) -> bool:
     return bool(observed.any(axis=0).sum() <= 4 + 2 * observed.sum(axis=1).mean())
 
 
-def _affordable(columns: _Columns, pattern: Pattern, entries: float, *, only: bool) -> Plan | None:
+def _affordable(columns: Columns, pattern: Pattern, entries: float, *, only: bool) -> Plan | None:
     """Return the plan of a pattern if it is the only one left or costs no more than `entries` a row."""
     if only:
         return plan_for(columns.structure, pattern, columns.memory)
@@ -460,7 +273,7 @@ def _affordable(columns: _Columns, pattern: Pattern, entries: float, *, only: bo
         return None
 
 
-def _pattern(columns: _Columns, modes: NDArray[np.int8]) -> Pattern:
+def _pattern(columns: Columns, modes: NDArray[np.int8]) -> Pattern:
     """Return the pattern that serves all these rows."""
     structure, net = columns.structure, columns.net
     hard = absent = soft = 0
@@ -493,7 +306,7 @@ def _split(modes: NDArray[np.int8]) -> NDArray[np.bool_]:
     raise AssertionError("rows of different patterns differ somewhere")
 
 
-def _block(columns: _Columns, rows: _Rows, part: _Part, some: Places, result: Array) -> Places:
+def _block(columns: Columns, rows: Rows, part: _Part, some: Places, result: Array) -> Places:
     """Run one block of rows and write its answers; return the rows that are impossible."""
     structure, net, pattern = columns.structure, columns.net, part.pattern
     hard = {structure.position[n]: np.array([net.states(n).index(s)]) for n, s in net.given.items()}
