@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from buttpain.analysis.sensitivity import Sensitivity, sensitivity
 from buttpain.analysis.triage import Triage, triage
+from buttpain.analysis.uncertainty import Uncertainty, uncertainty
 from buttpain.errors import (
     ButtpainError,
     ImpossibleEvidence,
@@ -24,7 +26,9 @@ from buttpain.errors import (
     NetworkFileError,
     NetworkTooComplex,
     UnknownNode,
+    UnknownParameter,
     UnknownState,
+    UnknownUncertainty,
 )
 from buttpain.inference.case import Case, Posterior, observe
 from buttpain.inference.cohort import posteriors
@@ -43,9 +47,13 @@ __all__ = [
     "NetworkFileError",
     "NetworkTooComplex",
     "Posterior",
+    "Sensitivity",
     "Triage",
+    "Uncertainty",
     "UnknownNode",
+    "UnknownParameter",
     "UnknownState",
+    "UnknownUncertainty",
     "__version__",
     "available_networks",
     "from_pgmpy",
@@ -53,8 +61,10 @@ __all__ = [
     "observe",
     "posteriors",
     "save_network",
+    "sensitivity",
     "to_pgmpy",
     "triage",
+    "uncertainty",
 ]
 
 __version__ = "0.1.0"

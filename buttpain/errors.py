@@ -18,7 +18,9 @@ __all__ = [
     "NetworkFileError",
     "NetworkTooComplex",
     "UnknownNode",
+    "UnknownParameter",
     "UnknownState",
+    "UnknownUncertainty",
 ]
 
 _MOST_NAMES = 12
@@ -78,6 +80,26 @@ class UnknownNode(ButtpainError, KeyError):
         self.known = tuple(known)
         self.matches = close_matches(name, known)
         super().__init__(f"{name!r} is no node of {where}. {did_you_mean(name, self.known)}")
+
+
+class UnknownParameter(ButtpainError, KeyError):
+    """A name that is the id of no parameter of the network.
+
+    Attributes
+    ----------
+    name
+        What was given.
+    known
+        Ids that would have been accepted.
+    matches
+        Those of them that look like `name`.
+    """
+
+    def __init__(self, name: object, known: Sequence[str], where: str = "the network") -> None:
+        self.name = name
+        self.known = tuple(known)
+        self.matches = close_matches(name, known)
+        super().__init__(f"{name!r} is no parameter of {where}. {did_you_mean(name, self.known)}")
 
 
 class UnknownState(ButtpainError, KeyError, ValueError):
@@ -191,4 +213,23 @@ class NetworkTooComplex(ButtpainError, ValueError):
             f"(induced width {width}) and {memory / 2**20:,.0f} MiB, more than the "
             f"{bound / 2**20:,.0f} MiB allowed. Observe more findings, ask for fewer targets, "
             f"or raise the bound with memory=."
+        )
+
+
+class UnknownUncertainty(ButtpainError, ValueError):
+    """Numbers of which nobody said how sure they are.
+
+    Attributes
+    ----------
+    missing, parameters
+        How many parameters have no effective sample size, of how many.
+    """
+
+    def __init__(self, missing: int, parameters: int, network: str) -> None:
+        self.missing = missing
+        self.parameters = parameters
+        super().__init__(
+            f"{missing:,} of the {parameters:,} parameters of network {network!r} come without an "
+            f"effective sample size, so nobody knows how sure they are. Say how many cases each is "
+            f"worth with ess=, for example ess=100."
         )

@@ -16,8 +16,10 @@ FUNCTIONS = {
     "posteriors": "(net, frame, targets=None, *, "
     "extra='error', impossible='error', progress=None, memory=2147483648)",
     "save_network": "(net, path)",
+    "sensitivity": "(case, target, *, state=None, covariation='proportional')",
     "to_pgmpy": "(net)",
     "triage": "(case)",
+    "uncertainty": "(case, *, targets=None, samples=2000, seed=0, ess=None)",
 }
 
 CLASSES = {
@@ -49,11 +51,38 @@ CLASSES = {
         "to_dict": "()",
         "to_frame": "()",
     },
+    "Sensitivity": {
+        "_repr_html_": "()",
+        "admissible_deviation": "()",
+        "changes_to": "(p)",
+        "changes_to_rank": "()",
+        "distance": "(parameter, x)",
+        "evidence": "(*, most=2000)",
+        "function": "(parameter=None, *, node=None, state=None, given=None)",
+        "leader": "",
+        "plot": "(n=10, ax=None)",
+        "posterior": "",
+        "row": "(parameter, x)",
+        "to_dict": "()",
+        "to_frame": "()",
+        "two_way": "(p, q)",
+    },
     "Triage": {
         "red_flags": "",
         "to_dict": "()",
         "to_frame": "()",
         "urgency": "",
+    },
+    "Uncertainty": {
+        "_repr_html_": "()",
+        "contributions": "(target, *, state=None, by='parameter')",
+        "draws": "",
+        "impossible": "",
+        "log_evidence": "",
+        "plot": "(ax=None)",
+        "rank_probability": "()",
+        "to_dict": "()",
+        "to_frame": "()",
     },
 }
 """Members that are called, with how; an empty string for one that is only read."""
@@ -65,7 +94,9 @@ ERRORS: dict[str, tuple[type[Exception], ...]] = {
     "NetworkFileError": (ValueError,),
     "NetworkTooComplex": (ValueError,),
     "UnknownNode": (KeyError,),
+    "UnknownParameter": (KeyError,),
     "UnknownState": (KeyError, ValueError),
+    "UnknownUncertainty": (ValueError,),
 }
 
 MEMBERS = [(owner, member, how) for owner, members in CLASSES.items() for member, how in members.items()]

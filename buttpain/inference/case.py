@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -16,8 +16,9 @@ from buttpain.errors import ImpossibleEvidence, UnknownNode
 from buttpain.inference.circuit import Passes, run
 from buttpain.inference.evidence import Observation, Observed, read_evidence, to_arrays
 from buttpain.inference.maximum import maximum
-from buttpain.inference.plan import plan_for
-from buttpain.inference.structure import MEMORY, Pattern, Structure, structure_of
+from buttpain.inference.order import bits
+from buttpain.inference.plan import Plan, plan_for
+from buttpain.inference.structure import MEMORY, Factors, Pattern, Structure, structure_of
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Case", "Posterior", "observe"]
 
 Array = NDArray[np.float64]
+
+BLOCK = 2**26
+"""Bytes that parameter vectors run together may take; larger blocks were no faster."""
 
 
 def observe(
@@ -100,6 +104,22 @@ class Case:
         new = read_evidence(self.net, stated)
         kept = {node: value for node, value in self.evidence.items() if node not in stated}
         return Case(self.net, MappingProxyType({**kept, **new}), self.memory)
+
+    @property
+    def seen(self) -> str:
+        """What was observed, in words; empty if nothing was."""
+        return "; ".join(
+            f"{self.net.label(node)} {_in_words(value)}" for node, value in self.evidence.items()
+        )
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """Lines that head what is shown of the case: the network, its selection, what was observed."""
+        net = self.net
+        title = f"{net.name}, version {net.version}" if net.version else net.name
+        given = "; ".join(f"{net.label(node)} {state}" for node, state in net.given.items())
+        selection = [f"In every case: {given}"] if given else []
+        return title, *selection, f"Observed: {self.seen or 'nothing'}"
 
     # -- answers -------------------------------------------------------------------------
 
@@ -194,7 +214,7 @@ class Case:
         """
         if not self.evidence:
             return 0.0
-        return self._log_total - self._unobserved._log_total
+        return self.log_joint - self._unobserved.log_joint
 
     def most_probable_explanation(self) -> tuple[dict[str, str], float]:
         """Return the most probable joint state of all nodes, and its log probability.
@@ -217,7 +237,9 @@ class Case:
 
     # -- passes --------------------------------------------------------------------------
 
-    def slopes(self, events: Sequence[tuple[str, str]]) -> tuple[Array, Array, Array]:
+    def slopes(
+        self, events: Sequence[tuple[str, str]], theta: Array | None = None
+    ) -> tuple[Array, Array, Array]:
         """Return how P(evidence) and P(event, evidence) depend on every parameter.
 
         All of them are polynomials of degree 1 in each parameter, so that value and slope
@@ -228,11 +250,15 @@ class Case:
         ----------
         events
             Pairs of a node and a state of it.
+        theta
+            Numbers at which to take the slopes, shape (parameters,); the network's own
+            unless given.  The division is by P(evidence) under its own all the same, so
+            that the evidence may be impossible under these.
 
         Returns
         -------
         probability
-            P(event | evidence), shape (events,).
+            P(event, evidence) / P(evidence), shape (events,).
         evidence_slope
             dP(evidence) / d theta / P(evidence), shape (parameters,).
         event_slopes
@@ -249,12 +275,66 @@ class Case:
         if not np.isfinite(whole.log_evidence[0]):
             raise self._impossible()
         reference = float(whole.log_evidence[0])
-        evidence_slope = whole.derivatives(structure.factors, observed, reference)[:, 0]
+        factors = structure.factors
+        if theta is not None:
+            factors = Factors(structure, np.asarray(theta, dtype=np.float64)[:, None])
+            whole = self._run([], factors=factors)
+        evidence_slope = whole.derivatives(factors, observed, reference)[:, 0]
         clamped = self._clamped(places)
-        passes = self._run((), observed=clamped)
+        passes = self._run((), observed=clamped, factors=factors)
         probability = np.exp(np.broadcast_to(passes.log_evidence, len(events)) - reference)
-        event_slopes = passes.derivatives(structure.factors, clamped, reference)
+        event_slopes = passes.derivatives(factors, clamped, reference)
         return probability, evidence_slope, np.broadcast_to(event_slopes, (evidence_slope.size, len(events)))
+
+    def across(
+        self, names: Sequence[str], draw: Callable[[int], Array], draws: int
+    ) -> tuple[list[Array], Array]:
+        """Return posteriors under many parameter vectors, run in blocks of bounded memory.
+
+        Parameters
+        ----------
+        names
+            Nodes, observed or not.
+        draw
+            Called with a number, returns that many more vectors, shape (parameters, number).
+            Only the numbers of `relevant` nodes are looked at.
+        draws
+            How many in all.
+
+        Returns
+        -------
+        marginals
+            P(node | evidence) of each node, shape (states, draws); NaN where the evidence
+            is impossible.
+        log_evidence
+            ln P(evidence and selection), shape (draws,); minus infinity where it is impossible.
+
+        Raises
+        ------
+        UnknownNode, NetworkTooComplex
+        """
+        structure, observed = self._structure, self._observed
+        positions = [self._position(self.net.variable(name).name) for name in names]
+        plan = self._plan([i for i in positions if i not in observed.hard])
+        found = [np.empty((structure.cards[i], draws)) for i in positions]
+        log_evidence = np.empty(draws)
+        # Values and adjoints of the tensors, and the numbers twice: as drawn and as factors.
+        each = 16 * (plan.entries + structure.factors.size)
+        block = max(1, int(min(BLOCK, self.memory) / each))
+        for start in range(0, draws, block):
+            part = slice(start, min(start + block, draws))
+            passes = run(plan, Factors(structure, draw(part.stop - start)), observed)
+            log_evidence[part] = passes.log_evidence
+            for i, values in zip(positions, found, strict=True):
+                fixed = i in observed.hard
+                values[:, part] = self._indicator(i)[:, None] if fixed else passes.marginal(i)
+        return found, log_evidence
+
+    def relevant(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the nodes whose numbers may matter to these: ancestors of them and of what was observed."""
+        positions = [self._position(self.net.variable(name).name) for name in names]
+        mask = self._structure.relevant(self._pattern(positions))
+        return tuple(self.net.nodes[i] for i in bits(mask))
 
     def _clamped(self, places: Sequence[tuple[int, int]]) -> Observed:
         """Return the evidence once for each event, with the event in it; events are weights of 0 and 1."""
@@ -308,8 +388,8 @@ class Case:
         return np.asarray(np.eye(len(self.net.variables[i].states))[self._observed.hard[i][0]])
 
     @cached_property
-    def _log_total(self) -> float:
-        """Return ln P(evidence and selection)."""
+    def log_joint(self) -> float:
+        """Natural logarithm of P(evidence and the selection of the network's population)."""
         return float(self._passes(()).log_evidence[0])
 
     @cached_property
@@ -334,17 +414,31 @@ class Case:
         return passes
 
     def _run(
-        self, targets: Iterable[int] = (), joint: Iterable[int] = (), observed: Observed | None = None
+        self,
+        targets: Iterable[int] = (),
+        joint: Iterable[int] = (),
+        observed: Observed | None = None,
+        factors: Factors | None = None,
     ) -> Passes:
+        plan = self._plan(targets, joint, observed)
+        return run(plan, factors or self._structure.factors, observed or self._observed)
+
+    def _plan(
+        self, targets: Iterable[int], joint: Iterable[int] = (), observed: Observed | None = None
+    ) -> Plan:
+        return plan_for(self._structure, self._pattern(targets, joint, observed), self.memory)
+
+    def _pattern(
+        self, targets: Iterable[int], joint: Iterable[int] = (), observed: Observed | None = None
+    ) -> Pattern:
         structure, observed = self._structure, observed or self._observed
-        pattern = Pattern(
+        return Pattern(
             hard=sum(1 << i for i in observed.hard),
             absent=sum(1 << i for i, state in observed.hard.items() if structure.is_absent(i, state)),
             soft=sum(1 << i for i in observed.soft),
             targets=sum(1 << i for i in targets),
             joint=sum(1 << i for i in joint),
         )
-        return run(plan_for(structure, pattern, self.memory), structure.factors, observed)
 
     def _impossible(self) -> ImpossibleEvidence:
         """Name a smallest clashing set: drop each observation that the clash does not need."""
@@ -486,7 +580,7 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
 
         frame = pd.DataFrame(self._bars(self._by_rank()), columns=["label", "prior", "posterior"])
         frame = frame if self.case.evidence else frame.drop(columns="posterior")
-        return plot_ranking(frame, f"{self.case.net.name}: {self._seen() or 'nothing observed'}", ax)
+        return plot_ranking(frame, f"{self.case.net.name}: {self.case.seen or 'nothing observed'}", ax)
 
     def grid(self, top: int | None = None) -> Grid:
         """Return the table that a terminal and a notebook show.
@@ -496,7 +590,7 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
         top
             Nodes to show; all unless given.
         """
-        nodes, net = self._by_rank(), self.case.net
+        nodes = self._by_rank()
         bars = self._bars(nodes[:top])
         rows: list[tuple[str | Bar, ...]]
         if self.case.evidence:
@@ -507,10 +601,8 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
             rows = [(label, percent(a), Bar(a)) for label, _, a in bars]
         more = len(nodes) - len(nodes[:top])
         notes = [f"and {more} more"] if more else []
-        given = "; ".join(f"{net.label(node)} {state}" for node, state in net.given.items())
-        lead = [f"In every case: {given}"] if given else []
-        title = f"{net.name}, version {net.version}" if net.version else net.name
-        return Grid(title, headers, rows, notes=notes, lead=[*lead, f"Observed: {self._seen() or 'nothing'}"])
+        title, *lead = self.case.heading
+        return Grid(title, headers, rows, notes=notes, lead=lead)
 
     def _bars(self, nodes: Sequence[str]) -> list[tuple[str, float, float]]:
         """Return (label, before, after): one a node that can be present, else one a state."""
@@ -537,10 +629,6 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
     def _by_rank(self) -> list[str]:
         ranked = self._ranking()
         return [*ranked, *(node for node in self._after if node not in ranked)]
-
-    def _seen(self) -> str:
-        net, seen = self.case.net, self.case.evidence
-        return "; ".join(f"{net.label(node)} {_in_words(seen[node])}" for node in seen)
 
     def __repr__(self) -> str:
         """Return the table as text of at most 80 columns."""
