@@ -12,6 +12,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 SHOWN = {
     "quick_start": ["Proximal hamstring tendinopathy", "81.2 %", "image/png", "not excluded", "Did you mean"],
+    "sensitivity_and_uncertainty": ["image/png", "81.2 %", "sit_bone_tenderness <- leak", "elicited2026"],
 }
 """What the outputs of each notebook must hold."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,18 @@ Grid2 = tuple[tuple[Array, Array], Array]
 """Knots along two parameters, and every channel at each pair, shape (knots, knots, channels)."""
 
 
+_moves: WeakKeyDictionary[Network, dict[Covariation, Mapping[str, Rows]]] = WeakKeyDictionary()
+
+
+def _moves_of(net: Network, covariation: Covariation) -> Mapping[str, Rows]:
+    """Return how the rows of each table move, made once for a network."""
+    by_scheme = _moves.setdefault(net, {})
+    if covariation not in by_scheme:
+        tables = [node for node in net.nodes if isinstance(net.families[node], Table)]
+        by_scheme[covariation] = {node: covaried(_rows(net, node, net.theta), covariation) for node in tables}
+    return by_scheme[covariation]
+
+
 def bundled(case: Case, target: Event, contenders: list[Event], covariation: Covariation) -> Bundle:
     """Return the lines of P(evidence), of the target and of each contender, the likeliest of them first.
 
@@ -52,8 +65,7 @@ def bundled(case: Case, target: Event, contenders: list[Event], covariation: Cov
     channels = np.concatenate([[0, 1], 2 + order])
     slopes = np.column_stack([evidence_slope, event_slopes])[:, channels]
     totals = np.concatenate([[1.0], posterior])[channels]
-    tables = [node for node in net.nodes if isinstance(net.families[node], Table)]
-    moves = {node: covaried(_rows(net, node, net.theta), covariation) for node in tables}
+    moves = _moves_of(net, covariation)
     events = (target, *(contenders[i] for i in order))
     lines = Lines.joined([_lines(net, node, net.theta, moves, (slopes, totals)) for node in net.nodes])
     return Bundle(case, events, float(posterior[0]), lines, moves)

@@ -256,6 +256,12 @@ def row_lines(moves: Rows, rows: Array, slopes: Array, totals: Array) -> Lines:
     totals
         The channels themselves, shape (channels,).
     """
+    if not slopes.any():
+        # What says nothing about any channel leaves all of them as they are.
+        shape = (len(moves.lo), rows.size, len(totals))
+        constant = np.broadcast_to(totals, shape)
+        lo, hi = moves.lo.reshape(shape[:2]), moves.hi.reshape(shape[:2])
+        return Lines(lo, hi, constant, constant, np.zeros(shape))
     rest = rest_of(rows, slopes, totals)[:, None, :]
     values = [rest + np.einsum("krij,rjc->kric", end, slopes) for end in (moves.at_lo, moves.at_hi)]
     slope = np.einsum("krij,rjc->kric", moves.rate, slopes)
