@@ -169,7 +169,7 @@ class Grid:
 
     def _cells(self, row: Sequence[str | Bar]) -> str:
         return "".join(
-            f"<td{_kind(header)}>{cell.html() if isinstance(cell, Bar) else escape(cell)}</td>"
+            f"<td{_kind(header)}>{cell.html() if isinstance(cell, Bar) else _unbroken(cell)}</td>"
             for header, cell in zip(self.headers, row, strict=True)
         )
 
@@ -213,3 +213,8 @@ def wrapped(text: str, width: int = WIDTH, indent: str = _INDENT) -> list[str]:
 
 def _tied(text: str) -> str:
     return text.replace(" %", f"{_TIE}%")
+
+
+def _unbroken(text: str) -> str:
+    """Return text for HTML in which a number keeps its percent sign on its line."""
+    return escape(text).replace(" %", "&nbsp;%")

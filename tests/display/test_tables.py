@@ -217,7 +217,7 @@ def test_a_table_in_html() -> None:
         ("th", "what"),
         ("number", "share"),
         ("td", "one"),
-        ("number", "5.0 %"),
+        ("number", "5.0\N{NO-BREAK SPACE}%"),
         ("note", "end"),
     ]
 
