@@ -30,8 +30,9 @@ from buttpain.errors import (
     UnknownState,
     UnknownUncertainty,
 )
-from buttpain.inference.case import Case, Posterior, observe
+from buttpain.inference.case import Case, observe
 from buttpain.inference.cohort import posteriors
+from buttpain.inference.posterior import Posterior
 from buttpain.model.files import available_networks, load_network, save_network
 from buttpain.model.network import Network
 

@@ -47,6 +47,7 @@ RULES = {
     "inference.order": _rule(4),
     "inference.structure": _rule(5),
     "inference.plan": _rule(6),
+    "inference.posterior": _rule(6, inside="pandas"),
     "inference.maximum": _rule(6),
     "inference.circuit": _rule(7),
     "inference.case": _rule(8, inside="pandas"),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from buttpain.errors import ImpossibleEvidence, UnknownState
 from buttpain.model.network import Network
 
-__all__ = ["Observation", "Observed", "is_missing", "read_evidence", "to_arrays"]
+__all__ = ["Observation", "Observed", "heading", "in_words", "is_missing", "read_evidence", "to_arrays"]
 
 Array = NDArray[np.float64]
 
@@ -110,3 +110,22 @@ def to_arrays(net: Network, evidence: Mapping[str, Observation]) -> Observed:
         else:
             soft[position[node]] = np.array([[weight] for weight in observation.values()])
     return Observed(hard, soft)
+
+
+def heading(net: Network, evidence: Mapping[str, Observation]) -> tuple[str, ...]:
+    """Return the lines that head what is shown of a case: the network, its selection, what was observed."""
+    title = f"{net.name}, version {net.version}" if net.version else net.name
+    given = "; ".join(f"{net.label(node)} {state}" for node, state in net.given.items())
+    selection = [f"In every case: {given}"] if given else []
+    return title, *selection, f"Observed: {in_words(net, evidence) or 'nothing'}"
+
+
+def in_words(net: Network, evidence: Mapping[str, Observation]) -> str:
+    """Return what was observed, by label; empty if nothing was."""
+    return "; ".join(f"{net.label(node)} {_in_words(value)}" for node, value in evidence.items())
+
+
+def _in_words(observation: Observation) -> str:
+    if isinstance(observation, str):
+        return observation
+    return ", ".join(f"{state} {weight:g}" for state, weight in observation.items())
