@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -441,10 +441,12 @@ class Case:
             fewer = {name: value for name, value in clash.items() if name != node}
             if not np.isfinite(Case(self.net, fewer, self.memory)._run().log_evidence[0]):
                 clash = fewer
-        return ImpossibleEvidence({**clash, **self._given_in(clash)}, self.net.name)
-
-    def _given_in(self, clash: Mapping[str, Observation]) -> dict[str, str]:
-        return {f"{node} (given)": state for node, state in self.net.given.items() if node not in clash}
+        # The selection is named only if the observations could hold together outside it.
+        anybody = Case(replace(self.net, given={}), clash, self.memory)
+        selected = {f"{node} (given)": state for node, state in self.net.given.items()}
+        if not np.isfinite(anybody._run().log_evidence[0]):
+            selected = {}
+        return ImpossibleEvidence({**clash, **selected}, self.net.name)
 
     # -- names ---------------------------------------------------------------------------
 

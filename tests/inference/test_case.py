@@ -158,6 +158,19 @@ def test_impossible_evidence_names_only_what_clashes() -> None:
     assert caught.value.evidence == {"a": "present", "sign": "absent"}
 
 
+def test_the_selection_is_named_only_if_it_belongs_to_the_clash() -> None:
+    """A selection that has nothing to do with a contradiction stays out of it; one that makes it is in."""
+    net = either()
+    beside = bp.Network("beside", net.variables, net.families, given={"level": "low"})
+    with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together: a=present, sign=absent") as caught:
+        bp.observe(beside, a=True, sign=False).posterior()
+    assert caught.value.evidence == {"a": "present", "sign": "absent"}
+    within = bp.Network("within", net.variables, net.families, given={"sign": "absent"})
+    with pytest.raises(bp.ImpossibleEvidence, match=r"a=present, sign \(given\)=absent") as caught:
+        bp.observe(within, a=True, level="low").posterior()
+    assert caught.value.evidence == {"a": "present", "sign (given)": "absent"}
+
+
 @pytest.mark.parametrize("target", ["a", "b", "level", "sign"])
 def test_impossible_evidence_is_an_error_for_every_target(target: str) -> None:
     """No target hides a contradiction, though pruning for it would."""
