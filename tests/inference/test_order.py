@@ -93,11 +93,9 @@ def test_order_finds_the_known_width(scopes: list[int], width: int) -> None:
 
 
 def test_order_takes_the_cheaper_heuristic_when_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the bound for cheap orders no heuristic's own order beats the one returned."""
+    """Where fewest missing edges beats the smallest clique, it is tried above the bound, and only there."""
+    scopes = [0b0100101, 0b1010000, 0b0001010, 0b0011001, 0b1100010, 0b1000100, 0b0010001, 0b0011000]
+    domain = Domain([4, 2, 4, 4, 3, 2, 4])
+    assert best_order(scopes, 0b1111111, domain, {}).entries == pytest.approx(576)
     monkeypatch.setattr(order_module, "CHEAP", 0.0)
-    scopes = [0b0000111, 0b0011100, 0b1110000, 0b1000001, 0b0101010]
-    cards = [4, 2, 4, 2, 4, 2, 4]
-    found = best_order(scopes, 0b1111111, Domain(cards), {})
-    for score in (order_module._clique_size, order_module._missing_edges):
-        graph = order_module._interaction_graph(scopes)
-        assert found.entries <= order_module._greedy(graph, 0b1111111, Domain(cards), {}, score).entries
+    assert best_order(scopes, 0b1111111, domain, {}).entries == pytest.approx(424)
