@@ -46,6 +46,7 @@ RULES = {
     "inference.evidence": _rule(4, inside="pandas"),
     "inference.order": _rule(4),
     "inference.structure": _rule(5),
+    "inference.flags": _rule(5, top=""),
     "inference.plan": _rule(6),
     "inference.posterior": _rule(6, inside="pandas"),
     "inference.maximum": _rule(6),

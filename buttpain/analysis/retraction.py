@@ -100,7 +100,8 @@ class EvidenceImpact:
         ]
         said = f"P({net.label(self.target[0])} = {self.target[1]}) is {percent(self.posterior)}"
         title = f"{net.name} | {said}; {_named(self.case, self.leader)} leads"
-        return Grid(title, ("finding", "instead", ">posterior", "then leads"), rows, notes=[self._verdict()])
+        headers = ("finding", "instead", ">posterior", "then leads")
+        return Grid(title, headers, rows, alerts=self.case.alerts(), notes=[self._verdict()])
 
     def _verdict(self) -> str:
         leads = f"{_named(self.case, self.leader)} leads whichever"

@@ -364,7 +364,8 @@ class Sensitivity:
         size = len(self._ids)
         notes = [f"{len(rows)} of {size} numbers; all of them: .to_frame()"] if size > len(rows) else []
         lead = [f"Observed: {self.case.seen or 'nothing'}", f"{self._label(self.leader)} leads"]
-        return Grid(f"{self._said} = {percent(self.posterior)}", headers, rows, notes=notes, lead=lead)
+        said = f"{self._said} = {percent(self.posterior)}"
+        return Grid(said, headers, rows, alerts=self.case.alerts(), notes=notes, lead=lead)
 
     def _line(self, name: str, row: pd.Series[Any], *, known: bool) -> tuple[str, ...]:
         """Return what the table says of a parameter: its interval if any has one, else its slope."""

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from buttpain.display.tables import Grid, percent
+from buttpain.display.tables import Grid
 from buttpain.inference.case import Case
-from buttpain.model.network import URGENCIES, RedFlag
+from buttpain.inference.flags import Fired
+from buttpain.model.network import URGENCIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Fired", "Triage", "triage"]
+__all__ = ["Triage", "triage"]
 
 COLUMNS = ("name", "label", "urgency", "because", "advice", "reason", "source")
 """What is said of a flag that fires."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """A red flag that fires, and on what.
-
-    Parameters
-    ----------
-    flag
-        The rule.
-    because
-        The observations, or the posterior, that fired it.
-    """
-
-    flag: RedFlag
-    because: str
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -71,14 +55,6 @@ class Triage:
             for fired in self.red_flags
         ]
 
-    def alerts(self) -> tuple[str, ...]:
-        """Return one line a flag, for the head of any result about this case."""
-        return tuple(
-            f"{fired.flag.urgency.replace('_', ' ').upper()}: {fired.flag.label} ({fired.because}). "
-            f"{fired.flag.advice}".strip()
-            for fired in self.red_flags
-        )
-
     def _grid(self) -> Grid:
         notes = [] if self.red_flags else ["No red flag fires."]
         notes.append("A finding not observed fires none, so silence is no all-clear.")
@@ -113,40 +89,4 @@ def triage(case: Case) -> Triage:
     >>> bp.triage(bp.observe(bp.load_network("five_findings"))).urgency
     'routine'
     """
-    fired = [Fired(flag, because) for flag in case.net.red_flags if (because := _because(flag, case))]
-    ordered = sorted(fired, key=lambda item: -URGENCIES.index(item.flag.urgency))
-    return Triage(case, tuple(ordered))
-
-
-def _because(flag: RedFlag, case: Case) -> str:
-    """Return what fires the flag, or nothing."""
-    reasons = []
-    if flag.any:
-        seen = _seen(flag.any, case)
-        if len(seen) < flag.at_least:
-            return ""
-        reasons += seen
-    if flag.all:
-        seen = _seen(flag.all, case)
-        if len(seen) < len(flag.all):
-            return ""
-        reasons += [item for item in seen if item not in reasons]
-    if not math.isnan(flag.above):
-        probability = case.probability(flag.condition)
-        if not probability > flag.above:
-            return ""
-        reasons.append(f"P({case.net.label(flag.condition)}) = {percent(probability)}")
-    return ", ".join(reasons)
-
-
-def _seen(signs: tuple[tuple[str, str], ...], case: Case) -> list[str]:
-    return [f"{case.net.label(node)} {state}" for node, state in signs if _certain(case, node) == state]
-
-
-def _certain(case: Case, node: str) -> str:
-    """Return the state in which a node was observed beyond doubt, or nothing."""
-    observation = case.evidence.get(node, "")
-    if isinstance(observation, str):
-        return observation
-    possible = [state for state, weight in observation.items() if weight > 0]
-    return possible[0] if len(possible) == 1 else ""
+    return Triage(case, case.red_flags)

@@ -698,7 +698,7 @@ class Uncertainty:
         if len(leads) > 1:
             headers.append(">leads")
             rows = [[*row, percent(leads[i]) if i in leads else ""] for i, row in enumerate(rows)]
-        return Grid(title, headers, rows, notes=list(self._notes()), lead=lead)
+        return Grid(title, headers, rows, alerts=self.case.alerts(), notes=list(self._notes()), lead=lead)
 
     def _notes(self) -> Iterator[str]:
         yield (

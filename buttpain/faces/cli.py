@@ -391,14 +391,13 @@ def _likelihoods(text: str, stated: str) -> dict[str, float]:
 
 
 def _as_text(case: Case, top: int | None) -> str:
-    fired = triage(case)
     grid = case.posterior().grid(top)
     notes = list(grid.notes)
     if case.net.conditions:
         notes.append("Conditions can be present together, so the figures need not add up to 100 %.")
-    if case.net.red_flags and not fired.red_flags:
+    if case.net.red_flags and not case.red_flags:
         notes.append("No red flag fires; a finding that was not observed fires none.")
-    return replace(grid, alerts=fired.alerts(), notes=[*notes, USE]).text()
+    return replace(grid, notes=[*notes, USE]).text()
 
 
 def _as_json(case: Case, top: int | None) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from buttpain.errors import ImpossibleEvidence
 from buttpain.inference.circuit import Passes, run
 from buttpain.inference.evidence import Observation, Observed, heading, in_words, read_evidence, to_arrays
+from buttpain.inference.flags import Fired, fired
 from buttpain.inference.maximum import maximum
 from buttpain.inference.order import bits
 from buttpain.inference.plan import Plan, plan_for
@@ -114,6 +115,22 @@ class Case:
         """Lines that head what is shown of the case: the network, its selection, what was observed."""
         return heading(self.net, self.evidence)
 
+    @cached_property
+    def red_flags(self) -> tuple[Fired, ...]:
+        """The network's red flags that fire, most urgent first, each with what fired it.
+
+        Raises
+        ------
+        ImpossibleEvidence, NetworkTooComplex
+        """
+        bounded = [flag.condition for flag in self.net.red_flags if flag.condition]
+        self.marginals(bounded)
+        return fired(self.net, self.evidence, self.probability)
+
+    def alerts(self) -> tuple[str, ...]:
+        """Return one line a red flag, for the head of any result about this case."""
+        return tuple(item.alert for item in self.red_flags)
+
     # -- answers -------------------------------------------------------------------------
 
     def probability(self, node: str, state: object = True) -> float:
@@ -168,6 +185,7 @@ class Case:
             self.evidence,
             MappingProxyType(dict(zip(names, self.marginals(names), strict=True))),
             MappingProxyType(dict(zip(names, self._unobserved.marginals(names), strict=True))),
+            self.alerts,
         )
 
     def joint(self, nodes: Sequence[str]) -> pd.Series[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
     evidence: Mapping[str, Observation]
     _after: Mapping[str, Array]
     _before: Mapping[str, Array]
+    _alerts: Callable[[], Sequence[str]]
 
     def __getitem__(self, node: str) -> pd.Series[float]:
         """Return P(state | evidence) for each state of a node."""
@@ -133,7 +134,7 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
         more = len(nodes) - len(nodes[:top])
         notes = [f"and {more} more"] if more else []
         title, *lead = heading(self.net, self.evidence)
-        return Grid(title, headers, rows, notes=notes, lead=lead)
+        return Grid(title, headers, rows, alerts=self._alerts(), notes=notes, lead=lead)
 
     def _bars(self, nodes: Sequence[str]) -> list[tuple[str, float, float]]:
         """Return (label, before, after): one a node that can be present, else one a state."""

@@ -199,8 +199,8 @@ def test_as_a_frame_without_flags() -> None:
 
 def test_as_a_line(several: bp.Triage) -> None:
     """The head of a result gives urgency, flag, cause and advice in one line each."""
-    assert several.alerts()[2] == "SAME DAY: The flag same_day_1 (Fever present). Look again."
-    assert len(several.alerts()) == 8
+    assert several.case.alerts()[2] == "SAME DAY: The flag same_day_1 (Fever present). Look again."
+    assert len(several.case.alerts()) == 8
 
 
 def test_as_text_and_html(several: bp.Triage) -> None:
@@ -221,3 +221,22 @@ def test_no_flag_is_told_and_is_no_all_clear() -> None:
         "A finding not observed fires none, so silence is no all-clear.",
     ]
     assert "silence is no all-clear" in told._repr_html_()
+
+
+def test_every_result_about_a_case_shows_its_red_flags_first() -> None:
+    """Whatever is asked of a case, its red flags head the answer, in text and in HTML."""
+    case = bp.observe(bp.load_network("five_findings"), hop_test_pain=True)
+    (alert,) = case.alerts()
+    assert alert.startswith("PROMPT: Sacral stress fracture not excluded (P(Sacral stress fracture) = ")
+    target = "sacral_stress_fracture"
+    results = [case.posterior(), case.posterior([target]), bp.sensitivity(case, target)]
+    for result in results:
+        assert repr(result).startswith("! PROMPT: Sacral stress fracture not excluded")
+        page = result._repr_html_()
+        assert page.index("PROMPT: Sacral") < page.index("<table")
+
+
+def test_red_flags_are_those_of_the_case(several: bp.Triage) -> None:
+    """Triage shows what the case itself found; a case without a rule has none."""
+    assert several.red_flags == several.case.red_flags
+    assert bp.observe(network()).red_flags == ()

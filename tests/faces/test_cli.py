@@ -471,10 +471,10 @@ def test_a_file_that_may_not_be_read_is_a_complaint(shell: Shell, monkeypatch: p
 def test_a_mistake_of_ours_is_not_hidden(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that the library does not raise on purpose keeps its traceback."""
 
-    def break_down(_: object) -> object:
+    def break_down(*_: object) -> object:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("buttpain.faces.cli.triage", break_down)
+    monkeypatch.setattr("buttpain.faces.cli.observe", break_down)
     with pytest.raises(ZeroDivisionError, match="ours"):
         shell(*FIRST)
 
@@ -482,10 +482,10 @@ def test_a_mistake_of_ours_is_not_hidden(shell: Shell, monkeypatch: pytest.Monke
 def test_an_interruption_is_quiet(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends the command without a traceback, with the code that a shell expects."""
 
-    def interrupt(_: object) -> object:
+    def interrupt(*_: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("buttpain.faces.cli.triage", interrupt)
+    monkeypatch.setattr("buttpain.faces.cli.observe", interrupt)
     told = shell(*FIRST)
     assert (told.code, told.out, told.err) == (130, "", "")
 
