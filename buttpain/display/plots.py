@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-__all__ = ["plot_curve", "plot_intervals", "plot_ranking", "plot_tornado", "plot_two_way"]
+__all__ = [
+    "plot_calibration",
+    "plot_curve",
+    "plot_decision",
+    "plot_information",
+    "plot_intervals",
+    "plot_literature",
+    "plot_ranking",
+    "plot_same_decision",
+    "plot_tornado",
+    "plot_two_way",
+    "plot_waterfall",
+]
 
 Array = NDArray[np.float64]
 
@@ -27,11 +39,15 @@ BLUE = "#0072b2"
 """Of Okabe and Ito's palette, which colour-blind readers tell apart."""
 PALE = "#b3d4e8"
 """A light tint of it; the two stay apart in grey."""
+VERMILION = "#d55e00"
+"""Of the same palette: what wants a second look."""
 
 _LABEL = 34
 """Characters of a label on one line."""
 _ROW, _LINE = 0.24, 0.17
 """Inches: what a row takes besides its text, and a line of text."""
+_DENSE_LABEL, _DENSE_ROW, _DENSE_LINE = 44, 0.1, 0.14
+"""The same three where there may be a hundred rows, in a smaller type."""
 _TITLE, _PER_INCH = 68, 10
 """Characters on a line of the title: of a new picture, and by the inch of axes given, which may narrow."""
 
@@ -155,9 +171,18 @@ def _mark(ax: Axes, places: list[int], values: list[float], name: str, edge_widt
     return ax.plot(values, places, label=name, path_effects=edge, **look)[0]
 
 
-def _column(ax: Axes, places: list[int], texts: Iterable[str], name: str, end: int, **style: Any) -> None:
-    """Write texts to the right of the axes, ending so many points from them."""
-    rows = [(len(places) - 0.2, name), *zip(places, texts, strict=True)]
+def _column(  # noqa: PLR0913 -- where, what, and how it looks
+    ax: Axes,
+    places: Sequence[float],
+    texts: Iterable[str],
+    name: str,
+    end: int,
+    *,
+    head: float | None = None,
+    **style: Any,
+) -> None:
+    """Write texts to the right of the axes, ending so many points from them, under a name."""
+    rows = [(len(places) - 0.2 if head is None else head, name), *zip(places, texts, strict=True)]
     for place, text in rows:
         ax.annotate(
             text,
@@ -250,6 +275,170 @@ def _beside(ax: Axes, at: tuple[float, float], text: str, *, left: bool) -> None
     )
 
 
+def plot_waterfall(frame: pd.DataFrame, title: str, ax: Axes | None = None, *, ratio: bool = False) -> Axes:
+    """Draw how log-odds go from one value to another step by step, from the top down.
+
+    Parameters
+    ----------
+    frame
+        Columns label, before and after (log-odds in bits, which may be infinite), bits and
+        then (what is written beside a step); one row a step.  A row without bits is a mark.
+    title
+        Above the picture; wrapped to its width.
+    ax
+        Where to draw; a new figure unless given.
+    ratio
+        Whether the axis is marked with ratios; otherwise with probabilities.
+    """
+    ax, places = _rows(frame, title, ax)
+    ends = frame[["before", "after"]].to_numpy(dtype=np.float64)
+    low, high = _limits(ends)
+    drawn = np.clip(ends, low, high)
+    steps, marks = (np.flatnonzero((frame["bits"] != "") == is_step) for is_step in (True, False))
+    handles: list[Any] = []
+    sides: list[tuple[str, list[int], dict[str, Any]]] = [
+        ("for", [int(i) for i in steps if ends[i, 1] > ends[i, 0]], {"color": BLUE}),
+        ("against", [int(i) for i in steps if ends[i, 1] < ends[i, 0]], {"color": PALE, "hatch": "////"}),
+    ]
+    for side, rows, look in sides:
+        left, width, at = drawn[rows, 0], drawn[rows, 1] - drawn[rows, 0], [places[i] for i in rows]
+        if rows:
+            handles.append(ax.barh(at, width, left=left, height=0.62, label=side, edgecolor=BLUE, **look))
+    # From each row to the next, at the value that it hands on.
+    for upper, lower, value in zip(places[:-1], places[1:], drawn[:-1, 1], strict=True):
+        ax.vlines(value, lower - 0.31, upper + 0.31, color="black", lw=0.8, zorder=1.5)
+    name = "ratio" if ratio else "probability"
+    _mark(ax, [places[i] for i in marks], drawn[marks, 1].tolist(), name)
+    for infinity, edge, shape in ((-np.inf, low, "<"), (np.inf, high, ">")):
+        beyond = [place for place, value in zip(places, ends[:, 1], strict=True) if value == infinity]
+        if beyond:  # a line without points would count as standing in the corner of the page
+            ax.plot([edge] * len(beyond), beyond, ls="none", marker=shape, ms=9, color="black", clip_on=False)
+    ax.set_xlim(low, high)
+    ax.set_xticks(*(_ratio_ticks(low, high) if ratio else _probability_ticks(low, high)))
+    ax.set_xlabel(f"{name}, on a scale of log-odds")
+    _column(ax, places, frame["bits"], "bits", 40)
+    _column(ax, places, frame["then"], "then", 100, weight="bold")
+    _legend(ax, handles)
+    return ax
+
+
+def plot_information(frame: pd.DataFrame, title: str, name: str, ax: Axes | None = None) -> Axes:
+    """Draw what each finding is expected to tell as a bar, the first row on top.
+
+    Parameters
+    ----------
+    frame
+        Columns label, information (bits), cost, per_cost and changes_leader; where there is a
+        second step, information_2, drawn as the paler rest of the bar, cost_2 and per_cost_2.
+    title
+        Above the picture; wrapped to its width.
+    name
+        What the information is, below it.
+    ax
+        Where to draw; a new figure unless given.
+    """
+    ax, places = _rows(frame, title, ax)
+    bits = frame["information"].to_numpy(dtype=np.float64)
+    bars = [ax.barh(places, bits, height=0.62, color=BLUE, edgecolor=BLUE, label="by itself")]
+    whole = bits
+    if "information_2" in frame:
+        whole = frame["information_2"].to_numpy(dtype=np.float64)
+        look: dict[str, Any] = {"color": PALE, "hatch": "////", "edgecolor": BLUE}
+        bars.append(
+            ax.barh(places, whole - bits, left=bits, height=0.62, label="best follow-up besides", **look)
+        )
+        _legend(ax, bars)
+    ax.set_xlim(0, 1.05 * float(whole.max(initial=0.0)) or 1.0)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.set_xlabel("\n".join(wrap(f"{name} (bits)", _TITLE)))
+    step = "_2" if "information_2" in frame else ""
+    columns = [("bits", 42, [f"{value:.3f}" for value in whole])]
+    if len(set(frame["cost"])) > 1:
+        per_cost = ["free" if np.isinf(value) else f"{value:.3f}" for value in frame[f"per_cost{step}"]]
+        columns += [("cost", 76, [f"{value:.3g}" for value in frame[f"cost{step}"]])]
+        columns += [("bits/cost", 128, per_cost)]
+    columns.append(("new leader", columns[-1][1] + 64, [percent(value) for value in frame["changes_leader"]]))
+    for head, end, texts in columns:
+        _column(ax, places, texts, head, end)
+    return ax
+
+
+def plot_same_decision(frame: pd.DataFrame, title: str, name: str, ax: Axes | None = None) -> Axes:
+    """Draw how probable each decision is as a bar, the first row on top, with its interval.
+
+    Parameters
+    ----------
+    frame
+        Columns label, today, probability, low and high; one row a decision.
+    title
+        Above the picture; wrapped to its width.
+    name
+        What the probability is, below it.
+    ax
+        Where to draw; a new figure unless given.
+    """
+    ax, places = _rows(frame, title, ax)
+    today = frame["today"].to_numpy(dtype=bool)
+    looks: list[dict[str, Any]] = [{"color": BLUE}, {"color": PALE, "hatch": "////"}]
+    bars: list[Any] = []
+    for rows, said, look in zip((today, ~today), ("today's decision", "another"), looks, strict=True):
+        at = [place for place, is_one in zip(places, rows, strict=True) if is_one]
+        if at:
+            length = frame["probability"][rows]
+            bars.append(ax.barh(at, length, height=0.62, label=said, edgecolor=BLUE, **look))
+    if (frame["high"] > frame["low"]).any():
+        import matplotlib.patheffects as effects
+
+        edge: list[Any] = [effects.withStroke(linewidth=5, foreground="white")]
+        lines = ax.hlines(places, frame["low"], frame["high"], color="black", lw=2, label="95 % interval")
+        lines.set_path_effects(edge)
+        bars.append(lines)
+    _column(ax, places, map(percent, frame["probability"]), "probability", 66, weight="bold")
+    _legend(ax, bars)
+    ax.set_xlabel("\n".join(wrap(name, _TITLE)))
+    return ax
+
+
+def _limits(odds: Array) -> tuple[float, float]:
+    """Return where an axis of log-odds ends: with room on both sides, and more where there is an infinity."""
+    known = odds[np.isfinite(odds)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    span = max(high - low, 2.0)
+    reach = [0.35 if (odds == side).any() else 0.1 for side in (-np.inf, np.inf)]
+    return low - reach[0] * span, high + reach[1] * span
+
+
+_MOST_TICKS = 6
+
+
+def _probability_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Return places and labels for an axis of log-odds in bits, at round probabilities."""
+    tiny = [10.0**-k for k in range(3, 16)]
+    tens = [0.01, 0.1, 0.5]
+    coarse = [tens, [*tens, 0.03, 0.3], [*tens, 0.02, 0.05, 0.2, 0.3, 0.4]]
+    fine = [[k / parts for k in range(1, parts // 2 + 1)] for parts in (100, 1000)]
+    for steps in (*coarse, *fine):
+        lower = sorted({*tiny, *steps})
+        odds = [float(np.log2(p) - np.log2(1 - p)) for p in lower]
+        pairs = [*zip(odds, (f"{100 * p:g} %" for p in lower), strict=True)]
+        pairs += [(-x, f"{100 - 100 * p:.12g} %") for x, p in zip(odds, lower, strict=True) if p < 0.5]
+        inside = sorted(pair for pair in pairs if low <= pair[0] <= high)
+        if len(inside) >= 4:
+            break
+    kept: list[tuple[float, str]] = []
+    for pair in inside:
+        if not kept or pair[0] - kept[-1][0] >= (high - low) / _MOST_TICKS:
+            kept.append(pair)
+    return [x for x, _ in kept], [said for _, said in kept]
+
+
+def _ratio_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Return places and labels for an axis of log-odds in bits, at powers of two."""
+    step = max(1, -int(-(high - low) // _MOST_TICKS))
+    places = [k for k in range(int(np.ceil(low)), int(np.floor(high)) + 1) if k % step == 0]
+    return [float(k) for k in places], [f"{2**k:,} : 1" if k >= 0 else f"1 : {2**-k:,}" for k in places]
+
+
 def plot_curve(
     curve: tuple[Array, Array],
     here: tuple[float, float, float, float],
@@ -335,6 +524,79 @@ def plot_two_way(
     return ax
 
 
+def plot_calibration(frame: pd.DataFrame, title: str, level: float, ax: Axes | None = None) -> Axes:
+    """Draw how often what was said came true.
+
+    Parameters
+    ----------
+    frame
+        Columns least, most, posterior, observed, low, high and n; one row a group of cases.
+    title
+        Above the picture.
+    level
+        Of the intervals from low to high.
+    ax
+        Where to draw; a new figure unless given.
+    """
+    ax = new_axes(ax, 6.4)
+    end = min(1.0, 1.05 * float(frame[["most", "high"]].to_numpy().max()))
+    ax.plot([0, end], [0, end], color="black", lw=1, ls="--", label="ideal: as often as said")
+    across = (frame["posterior"] - frame["least"], frame["most"] - frame["posterior"])
+    up = (frame["observed"] - frame["low"], frame["high"] - frame["observed"])
+    place = (frame["posterior"], frame["observed"])
+    # Rounding may leave a reach a little below 0.
+    spread = np.clip(np.array(across), 0, None)
+    reach = np.clip(np.array(up), 0, None)
+    ax.errorbar(*place, xerr=spread, fmt="none", ecolor=PALE, elinewidth=5, label="posteriors in the group")
+    least, most = frame["n"].min(), frame["n"].max()
+    size = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    look: dict[str, Any] = {"color": BLUE, "ms": 6, "elinewidth": 1.6, "capsize": 3, "clip_on": False}
+    ax.errorbar(*place, yerr=reach, fmt="o", label=f"groups of {size}, {100 * level:g} % interval", **look)
+    ax.set_xlim(0, end)
+    ax.set_ylim(0, end)
+    _plain_axes(ax, "posterior, mean of the group")
+    ax.set_ylabel("share of the group with the condition")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.{0 if end > 0.1 else 1}f} %")
+    ax.set_title("\n".join(wrap(title, _TITLE)), loc="left", fontsize=10)
+    _legend_below(ax)
+    return ax
+
+
+def plot_decision(frame: pd.DataFrame, title: str, level: float, ax: Axes | None = None) -> Axes:
+    """Draw a decision curve: the net benefit of following the posterior, of treating all and none.
+
+    Parameters
+    ----------
+    frame
+        Columns threshold, net_benefit, low, high and treat_all.
+    title
+        Above the picture.
+    level
+        Of the interval from low to high.
+    ax
+        Where to draw; a new figure unless given.
+    """
+    ax = new_axes(ax, 4.8)
+    across = frame["threshold"]
+    ax.fill_between(
+        across, frame["low"], frame["high"], color=PALE, alpha=0.6, lw=0, label=f"{100 * level:g} % interval"
+    )
+    ax.plot(across, frame["net_benefit"], color=BLUE, lw=2, label="treat above the threshold")
+    ax.plot(across, frame["treat_all"], color="black", lw=1.4, ls="--", label="treat all")
+    ax.axhline(0, color="black", lw=1.4, ls=":", label="treat none")
+    top = max(float(frame[["high", "treat_all"]].to_numpy().max()), 0.01)
+    # Treating all falls without end; what matters is where it is above 0.
+    ax.set_ylim(-0.25 * top, 1.05 * top)
+    ax.set_xlim(0, 1)
+    _plain_axes(ax, "threshold: the posterior from which one would treat")
+    ax.set_ylabel("net benefit, true positives a case")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    ax.set_title("\n".join(wrap(title, _TITLE)), loc="left", fontsize=10)
+    _legend_below(ax)
+    return ax
+
+
 def _decision(ax: Axes, surface: tuple[Array, Array, Array], style: str, name: str) -> None:
     """Draw where a surface is 0 as a heavy line, if it is anywhere."""
     across, up, height = surface
@@ -349,11 +611,150 @@ def _plain_axes(ax: Axes, name: str) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _legend_below(ax: Axes) -> None:
+def _legend_below(ax: Axes, handles: list[Any] | None = None) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101 - what is drawn on is part of one
     under = ScaledTranslation(0, -0.5, figure.dpi_scale_trans)
     look: dict[str, Any] = {"frameon": False, "ncols": 2, "borderaxespad": 0, "fontsize": "small"}
+    if handles is not None:
+        look["handles"] = handles
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=ax.transAxes + under, **look)
+
+
+def plot_literature(frame: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
+    """Draw a forest plot of published figures with what a network implies, by group.
+
+    Probabilities come first.  A ratio r stands at r / (1 + r), so that 1 is in the middle
+    and 2 as far from it as 1/2; a scale on top belongs to it.
+
+    Parameters
+    ----------
+    frame
+        Columns label, group, published, low, high, implied, inside, ratio and judged; one
+        row a figure.
+    title
+        Above the picture; wrapped to its width.
+    ax
+        Where to draw; a new figure, as high as its rows need, unless given.
+    """
+    rows = _grouped(frame)
+    ax, top = _dense_rows(rows, title, ax)
+    figures = rows[rows["published"].notna()].copy()
+    ratio = figures["ratio"].astype(bool)
+    for name in ("published", "low", "high", "implied"):
+        figures[f"{name}_at"] = figures[name].where(~ratio, 1 - 1 / (1 + figures[name]))
+    handles = [_published(ax, figures, judged=judged) for judged in (False, True)]
+    handles += [_implied(ax, figures, inside=inside) for inside in (True, False)]
+    if ratio.any():
+        _ratio_scale(ax, only=bool(ratio.all()))
+    at = figures["place"].tolist()
+    reported = [_reported(row) for row in figures.to_dict("records")]
+    implied = [written(*pair) for pair in zip(figures["implied"], ratio, strict=True)]
+    _column(ax, at, reported, "published or judged", 108, head=top)
+    _column(ax, at, implied, "network", 156, head=top, weight="bold")
+    _legend_below(ax, [handle for handle in handles if handle is not None])
+    return ax
+
+
+def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows under a heading for each group, ratios apart from probabilities."""
+    import pandas as pd
+
+    parts = []
+    for words, some in (("", frame[~frame["ratio"]]), (", ratios", frame[frame["ratio"]])):
+        for group in some["group"].unique():
+            parts += [pd.DataFrame({"label": [f"{group}{words}"]}), some[some["group"] == group]]
+    rows: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return rows
+
+
+def _dense_rows(rows: pd.DataFrame, title: str, ax: Axes | None) -> tuple[Axes, float]:
+    """Return axes with many rows, and the height of their head; a row takes the room that its label needs.
+
+    Adds the place of each row to the frame.  Places are inches from the bottom.
+    """
+    labels = [wrap(str(label), _DENSE_LABEL) for label in rows["label"]]
+    is_heading = rows["published"].isna().to_numpy()
+    heights = np.array([_DENSE_ROW + _DENSE_LINE * len(lines) for lines in labels])
+    tops = np.cumsum((heights + _DENSE_ROW * is_heading)[::-1])[::-1]
+    rows["place"] = tops - heights / 2 - _DENSE_ROW * is_heading
+    heading = wrap(title, max(20, int(_PER_INCH * _inches(ax))) if ax else _TITLE)
+    ax = new_axes(ax, 1.4 + float(tops[0]) + _LINE * len(heading))
+    ax.set_yticks(rows["place"], ["\n".join(lines) for lines in labels], fontsize="small")
+    for label, bold, top in zip(ax.get_yticklabels(), is_heading, tops, strict=True):
+        if bold:
+            label.set_fontweight("bold")
+            ax.axhline(top, color="0.85", lw=0.8, zorder=0)
+    ax.set_ylim(0, tops[0] + _DENSE_ROW + _DENSE_LINE)
+    ax.set_xlim(0, 1)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    ax.set_xlabel("probability")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title("\n".join(heading), loc="left", fontsize=10)
+    return ax, float(tops[0]) + heights[0] / 2
+
+
+def _published(ax: Axes, figures: pd.DataFrame, *, judged: bool) -> Any:
+    """Draw intervals with their figures, or judged ranges; return what stands for them in the legend."""
+    from matplotlib.lines import Line2D
+
+    some = figures[figures["judged"].astype(bool) == judged]
+    if some.empty:
+        return None
+    name, width = ("judged range", 1.0) if judged else ("published, 95 % interval", 1.8)
+    lines = ax.hlines(some["place"], some["low_at"], some["high_at"], color="black", lw=width)
+    lines.set_capstyle("butt")
+    look: dict[str, Any] = {"color": "black", "mfc": "white", "clip_on": False}
+    look |= {"marker": "|", "ms": 7} if judged else {"marker": "o", "ms": 6}
+    marked = ("low_at", "high_at") if judged else ("published_at",)
+    for column in marked:
+        ax.plot(some[column], some["place"], ls="none", **look)
+    # Not drawn: a line without points would count as standing in the corner of the page.
+    return Line2D([], [], label=name, lw=width, **look)
+
+
+def _implied(ax: Axes, figures: pd.DataFrame, *, inside: bool) -> Any:
+    """Draw what the network implies, inside or outside of the intervals."""
+    some = figures[figures["inside"].astype(bool) == inside]
+    if some.empty:
+        return None
+    look: dict[str, Any] = {"marker": "D", "ms": 6, "color": BLUE}
+    if not inside:
+        look = {"marker": "X", "ms": 9, "color": VERMILION}
+    name = f"network, {'inside' if inside else 'outside'}"
+    look |= {"ls": "none", "mec": "white", "mew": 0.8, "clip_on": False, "zorder": 5}
+    return ax.plot(some["implied_at"], some["place"], label=name, **look)[0]
+
+
+def _ratio_scale(ax: Axes, *, only: bool) -> None:
+    """Write ratios above the axes; below them nothing, if there are only ratios."""
+    scale = ax.secondary_xaxis("top")
+    ticks = (0.1, 0.3, 1, 3, 10)
+    scale.set_xticks([tick / (1 + tick) for tick in ticks], [f"{tick:g}" for tick in ticks])
+    scale.set_xlabel("likelihood ratio or odds ratio")
+    ax.axvline(0.5, color="0.85", lw=0.8, zorder=0)
+    if only:
+        ax.set_xticks([])
+        ax.set_xlabel("")
+
+
+def _reported(row: dict[Any, Any]) -> str:
+    """Write a published figure with its interval, or a judged range."""
+    figure, low, high = (written(row[name], row["ratio"]) for name in ("published", "low", "high"))
+    between = f"{low.removesuffix(' %')}–{high}"
+    return between if row["judged"] else f"{figure} ({between.removesuffix(' %')})"
+
+
+def written(figure: float, ratio: bool) -> str:
+    """Write a probability as a percentage, or a ratio with two digits.
+
+    Examples
+    --------
+    >>> written(0.412, False), written(0.791, True), written(123.4, True)
+    ('41.2 %', '0.79', '123')
+    """
+    if not ratio:
+        return percent(figure)
+    return f"{figure:.2g}" if figure < 99.5 else f"{figure:,.0f}"

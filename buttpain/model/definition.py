@@ -10,15 +10,26 @@ import math
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from buttpain.errors import InvalidNetwork, NetworkFileError, did_you_mean
-from buttpain.model.network import URGENCIES, Network, NoisyOr, RedFlag, Table, Variable
-from buttpain.model.priors import GRADES, Provenance, Source, jeffreys_mean
+from buttpain.model.network import (
+    ANY,
+    MEASURES,
+    RATIOS,
+    URGENCIES,
+    Network,
+    NoisyOr,
+    RedFlag,
+    Study,
+    Table,
+    Variable,
+)
+from buttpain.model.priors import GRADES, Provenance, Source, WithLeak, certain_enough, jeffreys_mean
 
 __all__ = ["from_toml", "to_toml"]
 
@@ -42,11 +53,21 @@ _NODE_KEYS = {
 _FORMS = ({"events", "trials"}, {"value", "ess"}, {"value", "range"})
 _ROW_FORMS = ({"counts"}, {"values", "ess"})
 _SAID = ("source", "note")
+_INCLUDES = "includes"
 _A_NUMBER = "a number with its certainty and its source, { value = ..., range = [..., ...], source = ... }"
 _RED_FLAG_KEYS = (
     "name", "label", "urgency", "reason", "source", "advice", "any", "all", "at_least",
     "condition", "above",
 )  # fmt: skip
+_CONTROLLED = ("specificity", "lr_positive", "lr_negative", "odds_ratio")
+_SUBJECTS = ("condition", "finding", "at_least", "state", "controls")
+_FIGURES = ("value", "low", "high", "events", "trials", "n")
+_STUDY_KEYS = (
+    "name", "measure", "condition", "finding", "at_least", "state", "among", "controls", *_FIGURES,
+    "source", "population", "note", "judged",
+)  # fmt: skip
+_FIGURE_FORMS = ({"value", "low", "high"}, {"value", "n"}, {"events", "trials"})
+_MOST_FINDINGS = 10
 KINDS = ("symptom", "history", "palpation", "test", "imaging", "lab")
 
 
@@ -79,14 +100,16 @@ class _Place:
     file: str
     table: str
     key: str = ""
+    said_of: str = ""
 
     def at(self, key: str) -> _Place:
-        return _Place(self.file, self.table, f"{self.key}.{key}" if self.key else key)
+        return replace(self, key=f"{self.key}.{key}" if self.key else key)
 
     def error(self, message: str) -> NetworkFileError:
         section, _, name = self.table.partition(".")
         node = name if section in _ROLE_TABLES else ""
-        return NetworkFileError(message, self.file, self.table, self.key, node)
+        said_of = f"{self.said_of}: " if self.said_of else ""
+        return NetworkFileError(said_of + message, self.file, self.table, self.key, node)
 
     def table_of(self, value: object, expected: str = "a table") -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
@@ -149,6 +172,7 @@ class _Reader:
         self.sources: dict[str, Source] = {}
         self.variables: dict[str, Variable] = {}
         self.bodies: dict[str, tuple[_Place, Mapping[str, Any]]] = {}
+        self.given: Mapping[str, str] = {}
 
     def place(self, table: str) -> _Place:
         return _Place(self.file, table)
@@ -165,12 +189,13 @@ class _Reader:
             for name, body in self.section(table).items():
                 self.read_variable(self.place(f"{table}.{name}"), name, role, body)
         families = {name: self.family(name) for name in self.variables}
+        self.given = self.observations(place.at("given"), head.get("given", {}))
         try:
             return Network(
                 name=place.text(head, "name"),
                 variables=tuple(self.variables.values()),
                 families=families,
-                given=self.observations(place.at("given"), head.get("given", {})),
+                given=self.given,
                 sources=self.sources,
                 description=place.text(head, "description", ""),
                 version=place.text(head, "version", ""),
@@ -246,14 +271,16 @@ class _Reader:
         causes = place.at("causes").table_of(body.get("causes", {}))
         for parent, stated in causes.items():
             at = place.at(f"causes.{parent}")
-            by_state = self.links(at, parent, stated)
+            by_state = self.links(at, parent, stated, leak)
             links.append(
                 tuple(by_state[s][0] if s in by_state else None for s in self.variables[parent].states)
             )
             records += [by_state[s][1] for s in self.variables[parent].states if s in by_state]
         return NoisyOr(tuple(causes), leak, tuple(links), tuple(records))
 
-    def links(self, at: _Place, parent: str, stated: object) -> dict[str, tuple[float, Provenance]]:
+    def links(
+        self, at: _Place, parent: str, stated: object, leak: float
+    ) -> dict[str, tuple[float, Provenance]]:
         """Return the link of each acting state: one number for "present", or one a state."""
         variable = self.known(at, parent)
         stated = at.table_of(stated, _A_NUMBER)
@@ -263,9 +290,35 @@ class _Reader:
                     f"{parent!r} has no state 'present'; give a number for each state that acts, "
                     f"as in causes.{parent}.{variable.states[-1]} = {{ ... }}"
                 )
-            return {variable.positive: self.number(at, stated)}
+            return {variable.positive: self.link(at, stated, leak)}
         at.keys(stated, variable.states)
-        return {state: self.number(at.at(state), number) for state, number in stated.items()}
+        return {state: self.link(at.at(state), number, leak) for state, number in stated.items()}
+
+    def link(self, at: _Place, stated: object, leak: float) -> tuple[float, Provenance]:
+        """Return a link, after taking the leak out of a number that includes it."""
+        body = dict(at.table_of(stated, _A_NUMBER))
+        if _INCLUDES not in body:
+            return self.number(at, body, is_link=True)
+        if (included := body.pop(_INCLUDES)) != "leak":
+            raise at.at(_INCLUDES).error(
+                f'a link can include the "leak" and nothing else; found {included!r}'
+            )
+        value, record = self.number(at, body, is_link=True)
+        if not value > leak:
+            drawn = " (the counts with Jeffreys' prior)" if record.counts else ""
+            raise at.error(
+                f"{value:.6g}{drawn} includes the leak, {leak:.6g}, and so must lie above it: "
+                f"write no cause, or lower the leak"
+            )
+        alone = WithLeak(value, leak, record.ess, record.range, record.counts)
+        if not certain_enough(alone):
+            raise at.error(
+                f"a leak of {leak:.6g} leaves too little of {value:.6g}, as unsure as it is, for a Beta: "
+                f"state the number more surely (worth more than {leak / (value - leak):.3g} cases), "
+                f"write no cause, or lower the leak"
+            )
+        link, ess = alone.link
+        return link, Provenance(record.source, record.note, ess=ess, with_leak=alone)
 
     def known(self, at: _Place, name: str) -> Variable:
         if name not in self.variables:
@@ -302,7 +355,7 @@ class _Reader:
     def row(
         self, at: _Place, variable: Variable, stated: object, index: int | None
     ) -> tuple[dict[str, str], list[float], Provenance]:
-        at = at if index is None else _Place(at.file, at.table, f"{at.key}[{index}]")
+        at = at if index is None else replace(at, key=f"{at.key}[{index}]")
         body = dict(at.table_of(stated, _A_NUMBER))
         given = self.observations(at.at("given"), body.pop("given", {}))
         if "values" in body or "counts" in body:
@@ -333,9 +386,9 @@ class _Reader:
         self.uncertain(at, max(numbers), ess)
         return numbers, self.record(at, body, ess=ess)
 
-    def number(self, at: _Place, stated: object) -> tuple[float, Provenance]:
+    def number(self, at: _Place, stated: object, *, is_link: bool = False) -> tuple[float, Provenance]:
         body = at.table_of(stated, _A_NUMBER)
-        form = self.form(at, body, _FORMS)
+        form = self.form(at, body, _FORMS, is_link=is_link)
         if "trials" in form:
             trials = at.real(body, "trials", 1.0)
             events = at.real(body, "events", 0.0, trials)
@@ -351,8 +404,15 @@ class _Reader:
         self.uncertain(at, value, 1.0)
         return value, self.record(at, body, range=(low, high))
 
-    def form(self, at: _Place, body: Mapping[str, Any], forms: tuple[set[str], ...]) -> set[str]:
-        at.keys(body, {*set().union(*forms), *_SAID})
+    def form(
+        self, at: _Place, body: Mapping[str, Any], forms: tuple[set[str], ...], *, is_link: bool = False
+    ) -> set[str]:
+        if _INCLUDES in body:
+            raise at.at(_INCLUDES).error(
+                "only a link of a noisy-OR, a number under causes, can include the leak; take this key out"
+            )
+        known = (*sorted(set().union(*forms)), *_SAID)
+        at.keys(body, (*known, _INCLUDES) if is_link else known)
         stated = set(body) - set(_SAID)
         if stated not in forms:
             allowed = " or ".join("{" + ", ".join(sorted(form)) + "}" for form in forms)
@@ -416,10 +476,173 @@ class _Reader:
             )
         return source
 
-    def studies(self) -> Iterable[Mapping[str, Any]]:
+    def studies(self) -> Iterable[Study]:
+        seen: dict[str, str] = {}
         for place, body in self.array("studies"):
-            self.cited(place, body)
-            yield dict(body)
+            place.keys(body, _STUDY_KEYS)
+            name = place.text(body, "name")
+            if name in seen:
+                raise place.at("name").error(
+                    f"{name!r} stands there twice; it is also the name of [{seen[name]}]"
+                )
+            seen[name] = place.table
+            yield self.study(replace(place, said_of=f"study {name!r}"), body)
+
+    def study(self, place: _Place, body: Mapping[str, Any]) -> Study:
+        measure = place.choice(body, "measure", tuple(MEASURES), None)
+        for key in MEASURES[measure]:
+            if key not in body:
+                raise place.at(key).error(f"{measure} is about a {key}; found nothing")
+        for key in _SUBJECTS:
+            if key in body and key not in _subjects(measure):
+                raise place.at(key).error(f"{measure} takes no {key}; take this key out")
+        judged = body.get("judged", False)
+        if not isinstance(judged, bool):
+            raise place.at("judged").error(f"expected true or false, found {judged!r}")
+        finding, at_least, state = self.positives(place, body)
+        among, controls = (self.group(place.at(key), body.get(key, {})) for key in ("among", "controls"))
+        condition = place.text(body, "condition", "")
+        self.check_subjects(place, measure, condition, finding)
+        for node in (*finding, *([condition] if condition else [])):
+            self.check_open(place, node, among, controls if node != condition else {})
+        if condition in controls:
+            raise place.at(f"controls.{condition}").error(
+                "controls are without the condition; take this key out"
+            )
+        study = Study(
+            name=place.text(body, "name"),
+            measure=measure,
+            source=self.cited(place, body),
+            condition=condition,
+            finding=finding,
+            at_least=at_least,
+            state=state,
+            among=among,
+            controls=controls,
+            population=place.text(body, "population", "" if judged else None),
+            note=place.text(body, "note", ""),
+            judged=judged,
+            **self.figures(place, measure, body, judged=judged),
+        )
+        low, high = study.interval
+        if not low <= study.published <= high:
+            raise place.at("low").error(
+                f"the interval [{low:g}, {high:g}] does not hold the value {study.published:g}"
+            )
+        return study
+
+    def positives(self, place: _Place, body: Mapping[str, Any]) -> tuple[tuple[str, ...], int, str]:
+        """Return the findings of a study, how many make a positive result, and the state that counts."""
+        stated, at = body.get("finding", []), place.at("finding")
+        finding = place.names({"finding": [stated] if isinstance(stated, str) else stated}, "finding")
+        if ("finding" in body and not finding) or len(finding) > _MOST_FINDINGS:
+            raise at.error(f"expected 1 to {_MOST_FINDINGS} names, found {len(finding)}")
+        state = place.text(body, "state", "")
+        for name in finding:
+            variable = self.known(at, name)
+            if state and state not in variable.states:
+                raise place.at("state").error(
+                    f"{state!r} is no state of {name!r}. {did_you_mean(state, variable.states)}"
+                )
+            if not state and variable.positive is None:
+                raise place.at("state").error(
+                    f"{name!r} has no state 'present'; say which of {', '.join(variable.states)} is positive"
+                )
+        at_least = place.real(body, "at_least", 1, len(finding)) if "at_least" in body else 1
+        if at_least != int(at_least):
+            raise place.at("at_least").error(f"expected a whole number, found {at_least:g}")
+        return finding, int(at_least), state
+
+    def group(self, at: _Place, stated: object) -> dict[str, str | dict[str, float]]:
+        """Return what a group of people had: for each node a state, likelihoods, or that nobody looked."""
+        group: dict[str, str | dict[str, float]] = {}
+        for name, value in at.table_of(stated).items():
+            variable = self.known(at, name)
+            if isinstance(value, Mapping):
+                group[name] = self.likelihoods(at.at(name), variable, value)
+            elif value == ANY or value in variable.states:
+                group[name] = value
+            else:
+                raise at.error(
+                    f"{value!r} is no state of {name!r}. {did_you_mean(value, (*variable.states, ANY))}"
+                )
+        return group
+
+    def likelihoods(self, at: _Place, variable: Variable, stated: Mapping[str, Any]) -> dict[str, float]:
+        at.keys(stated, variable.states)
+        weights = {state: at.real(stated, state, 0.0) for state in variable.states}
+        if not any(weights.values()):
+            raise at.error("all likelihoods are 0, so that nobody could be in this group")
+        return weights
+
+    def check_subjects(self, place: _Place, measure: str, condition: str, finding: tuple[str, ...]) -> None:
+        """Refuse what cannot be present or absent, or is no condition where conditions are counted."""
+        at = place.at("condition")
+        conditions = [variable for variable in self.variables.values() if variable.role == "condition"]
+        counted = measure in ("main_cause", "overlap")
+        if condition and len(self.known(at, condition).states) != 2:
+            states = self.variables[condition].states
+            raise at.error(f"a condition is present or absent; {condition!r} has {len(states)} states")
+        if condition in finding:
+            raise at.error(f"{condition!r} is also the finding; a study relates two nodes")
+        if counted and condition and self.variables[condition] not in conditions:
+            names = tuple(variable.name for variable in conditions)
+            raise at.error(
+                f"{measure} counts the conditions of the file, and {condition!r} is none. "
+                f"{did_you_mean(condition, names)}"
+            )
+        manifold = [variable.name for variable in conditions if len(variable.states) != 2]
+        if counted and (manifold or not conditions):
+            found = f"{manifold[0]!r} has more than two states" if manifold else "there is no condition"
+            raise place.at("measure").error(
+                f"{measure} counts conditions that are present or absent; {found}"
+            )
+
+    def check_open(
+        self,
+        place: _Place,
+        node: str,
+        among: Mapping[str, str | dict[str, float]],
+        controls: Mapping[str, str | dict[str, float]],
+    ) -> None:
+        """Refuse to measure what everybody has by definition."""
+        for key, group in (("among", {**self.given, **among}), ("controls", controls)):
+            state = group.get(node)
+            if isinstance(state, str) and state != ANY:
+                where = key if node in (among if key == "among" else controls) else "given of the network"
+                raise place.at(key).error(
+                    f"{node!r} is {state!r} in everybody ({where}), so there is nothing to measure; "
+                    f'write {key} = {{ {node} = "{ANY}" }} for people in whom it was not fixed'
+                )
+
+    def figures(
+        self, place: _Place, measure: str, body: Mapping[str, Any], *, judged: bool
+    ) -> dict[str, float]:
+        stated = {key for key in _FIGURES if key in body}
+        if judged:
+            fits, forms = (
+                stated in ({"low", "high"}, {"value", "low", "high"}),
+                "{low, high} or {value, low, high}",
+            )
+        elif measure in RATIOS:
+            fits, forms = stated - {"n"} == {"value", "low", "high"}, "{value, low, high}"
+        else:
+            fits = stated - {"n"} == _FIGURE_FORMS[0] or stated in (
+                *_FIGURE_FORMS,
+                {*_FIGURE_FORMS[2], "low", "high"},
+            )
+            forms = "{value, low, high}, {value, n} or {events, trials}"
+        if not fits:
+            raise place.error(
+                f"expected {forms}, so that this {'judged ' * judged}{measure} says how sure it is; "
+                f"found {{{', '.join(sorted(stated))}}}"
+            )
+        high = sys.float_info.max if measure in RATIOS else 1.0
+        figures = {key: place.real(body, key, 0.0, high) for key in ("value", "low", "high") if key in body}
+        figures |= {key: place.real(body, key, 1.0) for key in ("trials", "n") if key in body}
+        if "events" in body:
+            figures["events"] = place.real(body, "events", 0.0, figures["trials"])
+        return figures
 
     def red_flags(self) -> Iterable[RedFlag]:
         for place, body in self.array("red_flags"):
@@ -465,6 +688,14 @@ class _Reader:
         return tuple(signs)
 
 
+def _subjects(measure: str) -> tuple[str, ...]:
+    """Return the keys that say what a measure is about."""
+    named = MEASURES[measure]
+    of_finding = ("at_least", "state") if "finding" in named else ()
+    optional = ("condition",) if measure == "frequency" else ()
+    return (*named, *of_finding, *optional, *(("controls",) if measure in _CONTROLLED else ()))
+
+
 # -- and back ----------------------------------------------------------------------------
 
 
@@ -502,7 +733,7 @@ def to_toml(net: Network) -> str:
             roleless[0],
         )
     if net.studies:
-        document["studies"] = [dict(study) for study in net.studies]
+        document["studies"] = [_study(study) for study in net.studies]
     if net.red_flags:
         document["red_flags"] = [_red_flag(flag) for flag in net.red_flags]
     return tomli_w.dumps(document)
@@ -531,24 +762,34 @@ def _node(net: Network, variable: Variable) -> dict[str, Any]:
     if isinstance(family, Table):
         rows = [_row(net, variable, family, i) for i in range(len(family.provenance))]
         return {**node, "table": rows if family.parents else rows[0]}
-    records = iter(family.provenance)
-    node["leak"] = _number(variable, family.leak, next(records))
+    leak, *stated = (_link(net, variable, family, i) for i in range(len(family.provenance)))
+    node["leak"], numbers = leak, iter(stated)
     node["causes"] = {
-        parent: _links(variable, net.variable(parent), links, records.__next__)
+        parent: _links(net.variable(parent), links, numbers.__next__)
         for parent, links in zip(family.parents, family.links, strict=True)
     }
     return node
 
 
 def _links(
-    variable: Variable, parent: Variable, links: tuple[float | None, ...], record: Callable[[], Provenance]
+    parent: Variable, links: tuple[float | None, ...], number: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    by_state = {
-        state: _number(variable, link, record())
-        for state, link in zip(parent.states, links, strict=True)
-        if link is not None
-    }
+    by_state = {state: number() for state, link in zip(parent.states, links, strict=True) if link is not None}
     return by_state[parent.positive] if [parent.positive] == list(by_state) and parent.positive else by_state
+
+
+def _link(net: Network, variable: Variable, family: NoisyOr, i: int) -> dict[str, Any]:
+    """Return the leak or a link: with the leak in it, where it was stated so and neither has changed."""
+    value, record = family.numbers()[i], family.provenance[i]
+    alone = record.with_leak
+    if alone is None:
+        return _number(variable, value, record)
+    link, ess = alone.link
+    follows = record.ess == ess or (math.isnan(record.ess) and alone.range is not None)
+    if follows and (value, family.leak) == (link, alone.leak):
+        as_stated = replace(record, ess=alone.ess, range=alone.range, counts=alone.counts)
+        return {**_number(variable, alone.value, as_stated), _INCLUDES: "leak"}
+    return _number(variable, value, replace(record, ess=float(net.ess[net.spans[variable.name]][i])))
 
 
 def _row(net: Network, variable: Variable, family: Table, i: int) -> dict[str, Any]:
@@ -593,6 +834,20 @@ def _ess(variable: Variable, record: Provenance) -> float:
 def _plain(count: float) -> float:
     """Return a count as people write it: 59, not 59.0."""
     return int(count) if count == int(count) else count
+
+
+def _study(study: Study) -> dict[str, Any]:
+    table = {key: getattr(study, key) for key in _STUDY_KEYS}
+    table |= {key: _plain(table[key]) for key in ("events", "trials", "n") if table[key] is not None}
+    table["finding"] = study.finding[0] if len(study.finding) == 1 else list(study.finding)
+    for key in ("among", "controls"):
+        table[key] = {
+            node: value if isinstance(value, str) else dict(value) for node, value in table[key].items()
+        }
+    said = {key: value for key, value in _said(table).items() if value is not None}
+    return {
+        key: value for key, value in said.items() if (key, value) not in (("judged", False), ("at_least", 1))
+    }
 
 
 def _red_flag(flag: RedFlag) -> dict[str, Any]:

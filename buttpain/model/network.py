@@ -9,25 +9,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
+from os import PathLike
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.display.layers import Arrow, Diagram, Node, by_depth
 from buttpain.errors import InvalidNetwork, UnknownNode, UnknownState, did_you_mean
 from buttpain.model.canonical import noisy_or_table
-from buttpain.model.priors import Provenance, Source, beta_interval, ess_from_range
+from buttpain.model.priors import (
+    Provenance,
+    Source,
+    beta_interval,
+    ess_from_range,
+    wilson_interval,
+    without_leak,
+)
 
 if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
+    from matplotlib.axes import Axes
 
-__all__ = ["ROLES", "URGENCIES", "Network", "NoisyOr", "RedFlag", "Table", "Variable"]
+__all__ = [
+    "ANY",
+    "MEASURES",
+    "RATIOS",
+    "ROLES",
+    "URGENCIES",
+    "Network",
+    "NoisyOr",
+    "RedFlag",
+    "Study",
+    "Table",
+    "Variable",
+]
 
 Array = NDArray[np.float64]
 
@@ -36,6 +59,26 @@ ROLES = ("risk_factor", "condition", "mechanism", "finding")
 
 URGENCIES = ("routine", "prompt", "same_day", "emergency")
 """From the least to the most urgent."""
+
+MEASURES: Mapping[str, tuple[str, ...]] = {
+    "sensitivity": ("finding", "condition"),
+    "specificity": ("finding", "condition"),
+    "lr_positive": ("finding", "condition"),
+    "lr_negative": ("finding", "condition"),
+    "odds_ratio": ("finding", "condition"),
+    "predictive_value": ("finding", "condition"),
+    "frequency": ("finding",),
+    "share": ("condition",),
+    "main_cause": ("condition",),
+    "overlap": (),
+}
+"""What a study can have measured, and what each measure is about."""
+
+RATIOS = ("lr_positive", "lr_negative", "odds_ratio")
+"""Those of them that are ratios, from 0 up; the others are probabilities."""
+
+ANY = "any"
+"""In a study: this node was not looked at, although the network observes it in every case."""
 
 ROW_TOLERANCE = 1e-9
 _POSITIVE = ("present", "yes", "true")
@@ -140,6 +183,11 @@ class Table:
         """Pickle through the constructor: an unpickled array would be writeable."""
         return Table, (self.parents, self.values, self.provenance)
 
+    def strengths(self) -> list[float]:
+        """Return the most that each parent alone can change the node: the largest total variation."""
+        by_state = [np.moveaxis(self.values, i, 0) for i in range(len(self.parents))]
+        return [float(np.abs(rows[:, None] - rows).sum(axis=-1).max()) / 2 for rows in by_state]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoisyOr:
@@ -166,6 +214,13 @@ class NoisyOr:
     def numbers(self) -> list[float]:
         """Return the leak, then the links that act, in the order of `theta`."""
         return [self.leak, *(link for links in self.links for link in links if link is not None)]
+
+    def strengths(self) -> list[float]:
+        """Return the most that each parent alone can change the node: while all else is quiet."""
+        fails = [[1 - (link or 0.0) for link in links] for links in self.links]
+        quiet = [max(row) for row in fails]
+        others = [math.prod(quiet[:i] + quiet[i + 1 :], start=1 - self.leak) for i in range(len(fails))]
+        return [rest * (max(row) - min(row)) for rest, row in zip(others, fails, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +255,109 @@ class RedFlag:
     above: float = math.nan
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A result, published or judged, that is no number of the network but follows from them.
+
+    Parameters
+    ----------
+    name
+        Identifier.
+    measure
+        One of `MEASURES`.
+    source
+        Key of the source.
+    condition
+        The condition that it is about; empty if about none.
+    finding
+        The finding that it is about, or several of which `at_least` so many make a
+        positive result.
+    state
+        State in which a finding counts as positive; the present one if empty.
+    among
+        What everybody in the study had: for each node a state, likelihoods by state, or
+        `ANY`.  Node by node it takes the place of the network's `given`.
+    controls
+        What those without the condition had beyond that, in the same words.
+    value, low, high
+        The figure and its 95 % interval, as far as they were stated; of a judgement the
+        range.
+    events, trials, n
+        The counts, or the number of people, as far as they were stated.
+    population
+        Who was studied.
+    note
+        What else to know; where the network disagrees, why.
+    judged
+        Whether an expert's range stands in place of a published figure.
+
+    Examples
+    --------
+    >>> import buttpain as bp
+    >>> study = next(study for study in bp.load_network("five_findings").studies if study.trials)
+    >>> study.events, study.trials, round(study.published, 2)
+    (7.0, 17.0, 0.41)
+    >>> [round(end, 2) for end in study.interval]
+    [0.22, 0.64]
+    """
+
+    name: str
+    measure: str
+    source: str
+    condition: str = ""
+    finding: tuple[str, ...] = ()
+    at_least: int = 1
+    state: str = ""
+    among: Mapping[str, str | Mapping[str, float]] = field(default_factory=dict)
+    controls: Mapping[str, str | Mapping[str, float]] = field(default_factory=dict)
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    events: float | None = None
+    trials: float | None = None
+    n: float | None = None
+    population: str = ""
+    note: str = ""
+    judged: bool = False
+
+    @property
+    def published(self) -> float:
+        """The figure: as stated, the share of the counts, or the middle of a judged range.
+
+        Raises
+        ------
+        InvalidNetwork
+            If none of them was stated.
+        """
+        if self.value is not None:
+            return self.value
+        if self.events is not None and self.trials is not None:
+            return self.events / self.trials
+        if self.low is not None and self.high is not None:
+            return (self.low + self.high) / 2
+        raise InvalidNetwork(f"study {self.name!r} has no figure; give a value, or events and trials")
+
+    @property
+    def size(self) -> float | None:
+        """How many people were counted, if that is known."""
+        return self.trials if self.n is None else self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval, or the judged range: as stated, or Wilson's of the counts.
+
+        Raises
+        ------
+        InvalidNetwork
+            If neither was stated.
+        """
+        if self.low is not None and self.high is not None:
+            return self.low, self.high
+        if self.size is None or self.measure in RATIOS:
+            raise InvalidNetwork(f"study {self.name!r} has no interval; give low and high")
+        return wilson_interval(self.published, self.size)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A Bayesian network whose numbers name their sources; frozen, safe to share.
@@ -221,7 +379,7 @@ class Network:
     description, version
         What it is for, and which edition.
     studies
-        Published results to compare with, as the file gives them.
+        Results to compare with, see `check_literature`.
     red_flags
         Rules for `triage`.
 
@@ -246,11 +404,12 @@ class Network:
     sources: Mapping[str, Source] = field(default_factory=dict)
     description: str = ""
     version: str = ""
-    studies: tuple[Mapping[str, Any], ...] = ()
+    studies: tuple[Study, ...] = ()
     red_flags: tuple[RedFlag, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "variables", tuple(self.variables))
+        for several in ("variables", "studies"):
+            object.__setattr__(self, several, tuple(getattr(self, several)))
         for mapping in ("families", "given", "sources"):
             object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
         _check_variables(self.variables)
@@ -350,6 +509,135 @@ class Network:
         graph.add_edges_from((parent, node) for node in self.nodes for parent in self.families[node].parents)
         nx.freeze(graph)
         return graph
+
+    # -- the picture ---------------------------------------------------------------------
+
+    def plot(self, ax: Axes | None = None, *, focus: str | Iterable[str] | None = None) -> Axes:
+        """Draw risk factors, conditions, mechanisms and findings with their arrows.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes, to which the picture is shrunk; a new figure, as large as it
+            has to be, unless given.
+        focus
+            One node or several, to draw only these with their ancestors and descendants.
+
+        Raises
+        ------
+        UnknownNode
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> axes = bp.load_network("five_findings").plot(focus="deep_gluteal_syndrome")
+        >>> print(axes.get_title(loc="left"))
+        five_findings, version 1
+        Around: Deep gluteal syndrome
+        """
+        from buttpain.display.diagram import plot_diagram
+
+        return plot_diagram(self.diagram.around(self.focused(focus)), ax)
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str | None:
+        """Write the network as one HTML file to explore: arrows, numbers and sources of each node.
+
+        The file holds all that it needs and loads nothing.
+
+        Parameters
+        ----------
+        path
+            Where to write it; unless given, the text is returned.
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> text = bp.load_network("five_findings").to_html()
+        >>> "Sit-bone tenderness" in text
+        True
+        """
+        return self.write_page(self.diagram, {}, path)
+
+    def write_page(
+        self,
+        diagram: Diagram,
+        answers: Mapping[str, Mapping[str, Sequence[float]]],
+        path: str | PathLike[str] | None,
+    ) -> str | None:
+        """Write a diagram of this network as an HTML file, or return it.
+
+        Parameters
+        ----------
+        diagram
+            Of all nodes.
+        answers
+            By node that matters to a case: its posterior and, if it was not observed, its
+            prior, a probability a state each.  Empty where there is no case.
+        path
+            Where to write; unless given, the text is returned.
+        """
+        from buttpain.display.page import page
+
+        numbers = self.parameters.assign(note=[item.note for item in self.provenance])
+        sources = {key: asdict(source) for key, source in self.sources.items()}
+        text = page(diagram, [asdict(item) for item in self.variables], numbers, sources, answers)
+        if path is None:
+            return text
+        Path(path).write_text(text, encoding="utf-8")
+        return None
+
+    def focused(self, focus: str | Iterable[str] | None) -> tuple[str, ...]:
+        """Return the names of a focus, checked; all nodes where there is none.
+
+        Raises
+        ------
+        UnknownNode
+        ValueError
+            If it is empty.
+        """
+        if focus is None:
+            return self.nodes
+        names = (focus,) if isinstance(focus, str) else tuple(focus)
+        if not names:
+            raise ValueError("focus names no node; leave it out to draw the whole network")
+        return tuple(self.variable(node).name for node in names)
+
+    @cached_property
+    def diagram(self) -> Diagram:
+        """Nodes and arrows as a picture shows them: columns by role, or by depth if there are no roles."""
+        headings, column = self._columns
+        nodes = (
+            Node(
+                item.name,
+                self.label(item.name),
+                column[item.name],
+                value=self.given.get(item.name, item.kind),
+                mark="given" if item.name in self.given else "",
+            )
+            for item in self.variables
+        )
+        arrows = (
+            Arrow(parent, node, strength)
+            for node in self.nodes
+            for parent, strength in zip(self.parents(node), self.families[node].strengths(), strict=True)
+        )
+        title = f"{self.name}, version {self.version}" if self.version else self.name
+        return Diagram(title, headings, tuple(nodes), tuple(arrows))
+
+    @property
+    def _columns(self) -> tuple[tuple[str, ...], Mapping[str, int]]:
+        roles = [role for role in ROLES if self._with_role(role)]
+        if not roles:
+            column = by_depth({node: self.parents(node) for node in self.order})
+            return ("",) * (1 + max(column.values())), column
+        names = [f"{role.replace('_', ' ').capitalize()}s" for role in roles]
+        # Nodes without a role stand where most arrows end.
+        last = len(roles) - 1
+        if self._with_role(""):
+            names[last] += " and others"
+        return tuple(names), {
+            item.name: roles.index(item.role) if item.role else last for item in self.variables
+        }
 
     # -- the numbers ---------------------------------------------------------------------
 
@@ -456,19 +744,26 @@ class Network:
     def ess(self) -> Array:
         """Effective sample size of each parameter's Beta, aligned with `theta`; NaN if unknown."""
         ess = np.array([item.ess for item in self.provenance])
-        ranged = [i for i, item in enumerate(self.provenance) if item.range is not None]
+        ranged = {i: stated for i, item in enumerate(self.provenance) if (stated := self._ranged(i, item))}
         if ranged:
-            low, high = np.array([self.provenance[i].range for i in ranged]).T
-            # The range of a binary row is that of its second state; the first has the mirror image.
-            value = np.array([self._ranged_value(i) for i in ranged])
-            ess[ranged] = ess_from_range(value, low, high)
+            ess[list(ranged)] = ess_from_range(*np.array(list(ranged.values())).T)
+        for i in ranged:
+            if (alone := self.provenance[i].with_leak) is not None:
+                ess[i] = without_leak(alone.value, float(ess[i]), alone.leak)[1]
         ess.flags.writeable = False
         return ess
 
-    def _ranged_value(self, i: int) -> float:
-        node = self._node_of[i]
-        first = isinstance(self.families[node], Table) and (i - self.spans[node].start) % 2 == 0
-        return float(self.theta[i + first])
+    def _ranged(self, i: int, item: Provenance) -> tuple[float, float, float] | None:
+        """Return value and range of a parameter whose certainty follows from a range, as it was stated."""
+        if item.range is not None:
+            node = self._node_of[i]
+            # The range of a binary row is that of its second state; the first has the mirror image.
+            first = isinstance(self.families[node], Table) and (i - self.spans[node].start) % 2 == 0
+            return float(self.theta[i + first]), *item.range
+        stated = item.with_leak
+        if stated is None or stated.range is None or not math.isnan(item.ess):
+            return None
+        return stated.value, *stated.range
 
     @cached_property
     def _node_of(self) -> list[str]:

@@ -94,8 +94,13 @@ causes.age.over_50 = { value = 0.2, ess = 10, source = "smith2020" }
 causes.age.30_to_50 = { value = 1e-12, range = [0.0, 0.1], source = "panel", note = "Hardly ever" }
 
 [[studies]]
-source = "smith2020"
+name = "strain_share"
 measure = "share"
+condition = "strain"
+value = 0.3
+n = 50
+source = "smith2020"
+population = "fifty runners"
 
 [[red_flags]]
 name = "fracture"
@@ -760,11 +765,11 @@ REFUSED: dict[str, tuple[str, str, str, str, str]] = {
     ),
     # Studies and red flags.
     "a study without a source": (
-        '[[studies]]\nsource = "smith2020"',
-        "[[studies]]",
+        'n = 50\nsource = "smith2020"',
+        "n = 50",
         "studies[0]",
         "source",
-        "expected text, found nothing",
+        "study 'strain_share': expected text, found nothing",
     ),
     "studies that are no array": (
         "[[studies]]",
