@@ -95,7 +95,7 @@ def test_an_elicited_number_has_a_note_and_a_wide_range(shipped: bp.Network) -> 
 def test_every_source_is_used_and_can_be_found(shipped: bp.Network) -> None:
     """A source supports a number, a red flag or a study; a publication has a DOI or an address."""
     used = {item.source for item in shipped.provenance}
-    used |= {flag.source for flag in shipped.red_flags} | {study["source"] for study in shipped.studies}
+    used |= {flag.source for flag in shipped.red_flags} | {study.source for study in shipped.studies}
     assert set(shipped.sources) == used
     lost = [
         key
