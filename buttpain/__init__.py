@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from buttpain.analysis.evaluation import Evaluation, evaluate
+from buttpain.analysis.literature import LiteratureCheck, check_literature
 from buttpain.analysis.sensitivity import Sensitivity, sensitivity
 from buttpain.analysis.triage import Triage, triage
 from buttpain.analysis.uncertainty import Uncertainty, uncertainty
@@ -42,8 +44,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ButtpainError",
     "Case",
+    "Evaluation",
     "ImpossibleEvidence",
     "InvalidNetwork",
+    "LiteratureCheck",
     "Network",
     "NetworkFileError",
     "NetworkTooComplex",
@@ -57,6 +61,8 @@ __all__ = [
     "UnknownUncertainty",
     "__version__",
     "available_networks",
+    "check_literature",
+    "evaluate",
     "from_pgmpy",
     "load_network",
     "observe",

@@ -66,10 +66,12 @@ RULES = {
     "analysis.sensitivity": _rule(10, inside="pandas"),
     "analysis.triage": _rule(9, inside="pandas"),
     "analysis.uncertainty": _rule(9, inside="pandas scipy tqdm"),
-    "analysis.evaluation": _rule(10, inside="pandas scipy"),
-    "faces.server": _rule(11),
-    "faces.cli": _rule(12, top=""),
-    "__main__": _rule(13, top=""),
+    "analysis.scores": _rule(8, inside="sklearn tqdm"),
+    "analysis.truth": _rule(9, inside="pandas"),
+    "analysis.evaluation": _rule(11, inside="pandas"),
+    "faces.server": _rule(12),
+    "faces.cli": _rule(14, top=""),
+    "__main__": _rule(15, top=""),
 }
 ROOMS = frozenset({"display", "model", "inference", "analysis", "faces"})
 """Packages; their `__init__` holds a docstring and nothing else."""
