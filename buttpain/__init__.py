@@ -4,9 +4,13 @@ Two nouns and a few verbs::
 
     import buttpain as bp
 
-    net = bp.load_network("five_findings")
+    net = bp.load_network("runner")
     case = bp.observe(net, sit_bone_tenderness=True, hop_test_pain=False)
-    case.posterior().ranked()
+    case.posterior()            # what is probable
+    bp.explain(case)            # why
+    bp.next_findings(case)      # what to ask next
+    bp.uncertainty(case)        # how sure that is, given the studies
+    bp.sensitivity(case, "proximal_hamstring_tendinopathy")
 
 `Network` is what is believed, `Case` a network with what was observed; both are frozen.
 Research and decision support, not a diagnosis.
@@ -17,7 +21,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buttpain.analysis.evaluation import Evaluation, evaluate
+from buttpain.analysis.explanation import Explanation, explain
+from buttpain.analysis.information import NextFindings, next_findings
+from buttpain.analysis.learning import NotConverged, learn
 from buttpain.analysis.literature import LiteratureCheck, check_literature
+from buttpain.analysis.robustness import SameDecision, same_decision
+from buttpain.analysis.sampling import sample
 from buttpain.analysis.sensitivity import Sensitivity, sensitivity
 from buttpain.analysis.triage import Triage, triage
 from buttpain.analysis.uncertainty import Uncertainty, uncertainty
@@ -45,13 +54,17 @@ __all__ = [
     "ButtpainError",
     "Case",
     "Evaluation",
+    "Explanation",
     "ImpossibleEvidence",
     "InvalidNetwork",
     "LiteratureCheck",
     "Network",
     "NetworkFileError",
     "NetworkTooComplex",
+    "NextFindings",
+    "NotConverged",
     "Posterior",
+    "SameDecision",
     "Sensitivity",
     "Triage",
     "Uncertainty",
@@ -63,10 +76,15 @@ __all__ = [
     "available_networks",
     "check_literature",
     "evaluate",
+    "explain",
     "from_pgmpy",
+    "learn",
     "load_network",
+    "next_findings",
     "observe",
     "posteriors",
+    "same_decision",
+    "sample",
     "save_network",
     "sensitivity",
     "to_pgmpy",

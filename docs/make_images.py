@@ -10,6 +10,16 @@ EVIDENCE = {"sit_bone_tenderness": True, "pain_running_uphill": True, "burning_p
 """What the README observes."""
 
 
+SHOWN = 8
+"""Causes in the picture."""
+
+
+def leaders() -> bp.Posterior:
+    """Return the posterior of the likeliest causes under what the README observes."""
+    case = bp.observe(bp.load_network("runner"), EVIDENCE)
+    return case.posterior(case.posterior().ranked().index[:SHOWN].tolist())
+
+
 def described(post: bp.Posterior) -> str:
     """Return in words what the picture shows; kept in the file, so that a test can tell when to redraw."""
     rows = post.grid().rows
@@ -22,7 +32,7 @@ def main() -> None:
 
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "buttpain"
-    post = bp.observe(bp.load_network("five_findings"), EVIDENCE).posterior()
+    post = leaders()
     figure = post.plot().get_figure(root=True)
     metadata = {"Date": None, "Description": described(post)}
     figure.savefig(

@@ -33,7 +33,7 @@ FENCE = re.compile(
 LINK = re.compile(r"\]\((?P<target>[^)#\s]+)")
 
 MAIN_COMMAND = (
-    "python -m pip install . && buttpain query sit_bone_tenderness=present "
+    "python -m pip install . && buttpain query --network runner sit_bone_tenderness=present "
     "pain_running_uphill=present burning_pain_past_knee=absent"
 )
 TEST_COMMAND = 'python -m pip install -e ".[test]" && python -m pytest'

@@ -459,7 +459,7 @@ class Evaluation:
                 true,
             )
 
-    def decision_curve(self, target: str, *, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
+    def decision_curve(self, target: str, *, thresholds: Sequence[float] | None = None) -> pd.DataFrame:
         """Return the net benefit of treating those whose posterior reaches a threshold.
 
         Net benefit is (true positives - false positives * t / (1 - t)) / rows (Vickers and
@@ -471,7 +471,7 @@ class Evaluation:
         target
             A condition.
         thresholds
-            Between 0 and 1.
+            Between 0 and 1; every hundredth unless given.
 
         Returns
         -------
@@ -482,9 +482,9 @@ class Evaluation:
         import pandas as pd
 
         place = self._place(target)
-        wanted = np.asarray(thresholds, dtype=np.float64)
+        wanted = np.asarray(THRESHOLDS if thresholds is None else thresholds, dtype=np.float64)
         if not wanted.size or not ((wanted > 0) & (wanted < 1)).all():
-            raise ValueError(f"thresholds must lie between 0 and 1; they are {list(thresholds)}")
+            raise ValueError(f"thresholds must lie between 0 and 1; they are {wanted.tolist()}")
         cases = self._cases.in_order()
         groups = cases.groups[place]
         at, odds = np.searchsorted(groups.values, np.round(wanted, DECIMALS)), wanted / (1 - wanted)
@@ -609,7 +609,7 @@ class Evaluation:
         return plot_calibration(shown, f"{self.net.name}: {name}, {self.rows:,} cases", self.level, ax)
 
     def plot_decision(
-        self, target: str, ax: Axes | None = None, *, thresholds: Sequence[float] = THRESHOLDS
+        self, target: str, ax: Axes | None = None, *, thresholds: Sequence[float] | None = None
     ) -> Axes:
         """Draw the decision curve of a condition.
 
