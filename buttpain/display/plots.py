@@ -336,7 +336,14 @@ def plot_information(frame: pd.DataFrame, title: str, name: str, ax: Axes | None
         What the information is, below it.
     ax
         Where to draw; a new figure unless given.
+
+    Raises
+    ------
+    ValueError
+        If there is no finding.
     """
+    if frame.empty:
+        raise ValueError("nothing is left to ask, so there is nothing to draw")
     ax, places = _rows(frame, title, ax)
     bits = frame["information"].to_numpy(dtype=np.float64)
     bars = [ax.barh(places, bits, height=0.62, color=BLUE, edgecolor=BLUE, label="by itself")]

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.display.layers import Diagram, Node
+from buttpain.display.tables import percent, wrapped
 from buttpain.errors import ImpossibleEvidence
+from buttpain.inference.arrows import Cut, gain
 from buttpain.inference.circuit import Passes, run
 from buttpain.inference.evidence import Observation, Observed, heading, in_words, read_evidence, to_arrays
 from buttpain.inference.flags import Fired, fired
 from buttpain.inference.maximum import maximum
 from buttpain.inference.order import bits
-from buttpain.inference.plan import Plan, plan_for
+from buttpain.inference.plan import Plan, plan_for, plans_for
 from buttpain.inference.posterior import Posterior
 from buttpain.inference.structure import MEMORY, Factors, Pattern, Structure, structure_of
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Case", "known_targets", "observe"]
 
@@ -31,6 +36,12 @@ Array = NDArray[np.float64]
 
 BLOCK = 2**26
 """Bytes that parameter vectors run together may take; larger blocks were no faster."""
+
+SHOWN = 10
+"""Rows of the ranking that a notebook shows of a case."""
+
+COLUMNS = 64
+"""Cases that are run together even if they take more: below this the arithmetic is in too small pieces."""
 
 
 def observe(
@@ -247,6 +258,155 @@ class Case:
         explanation = {variable.name: variable.states[i] for variable, i in named}
         return explanation, value - float(self._run().log_evidence[0])
 
+    # -- the picture ---------------------------------------------------------------------
+
+    def plot(self, ax: Axes | None = None, *, focus: str | Iterable[str] | None = None) -> Axes:
+        """Draw the network with what was observed, the posteriors, and what the arrows carry.
+
+        Parameters
+        ----------
+        ax
+            Matplotlib axes, to which the picture is shrunk; a new figure, as large as it
+            has to be, unless given.
+        focus
+            One node or several, to draw these with their ancestors and descendants.  Unless
+            given, what bears on the default targets is drawn: them, what was observed, and
+            the ancestors of both.
+
+        Raises
+        ------
+        UnknownNode, ImpossibleEvidence, NetworkTooComplex
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> case = bp.observe(bp.load_network("five_findings"), burning_pain_past_knee=True)
+        >>> print(case.plot().get_title(loc="left"))
+        five_findings, version 1
+        In every case: Buttock pain present
+        Observed: Burning pain past the knee present
+        Not shown: 5 nodes that do not matter to the case
+        """
+        from buttpain.display.diagram import plot_diagram
+
+        shown = self._mattering if focus is None else self.diagram.around(self.net.focused(focus))
+        return plot_diagram(shown, ax)
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str | None:
+        """Write the case as one HTML file to explore: the network's, with posteriors and what arrows carry.
+
+        The file holds all that it needs and loads nothing.
+
+        Parameters
+        ----------
+        path
+            Where to write it; unless given, the text is returned.
+
+        Raises
+        ------
+        ImpossibleEvidence, NetworkTooComplex
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> text = bp.observe(bp.load_network("five_findings"), hop_test_pain=True).to_html()
+        >>> "Observed: Pain on the hop test present" in text
+        True
+        """
+        names = [node.name for node in self._mattering.nodes]
+        prior = dict(zip(self._bearing, self._unobserved.marginals(self._bearing), strict=True))
+        answers = {
+            name: {"posterior": after.tolist()} | ({"prior": prior[name].tolist()} if name in prior else {})
+            for name, after in zip(names, self.marginals(names), strict=True)
+        }
+        return self.net.write_page(self.diagram, answers, path)
+
+    @property
+    def _mattering(self) -> Diagram:
+        """What bears on the default targets; the title says what holds in every case."""
+        parents = {parent for node in self.net.nodes for parent in self.net.parents(node)}
+        said = set(self.net.given) - set(self.evidence) - parents
+        shown = self.diagram.only(set(self.relevant(self._targets(None))) - said)
+        left_out = len(self.net.nodes) - len(shown.nodes) - len(said)
+        if not left_out:
+            return shown
+        nodes = "1 node that does" if left_out == 1 else f"{left_out} nodes that do"
+        return replace(shown, title=f"{shown.title}\nNot shown: {nodes} not matter to the case")
+
+    @cached_property
+    def diagram(self) -> Diagram:
+        """The network's diagram with what was observed, posteriors, and what the arrows carry."""
+        plain = self.net.diagram
+        posterior = dict(zip(self._bearing, self.marginals(self._bearing), strict=True))
+        nodes = tuple(self._drawn(node, posterior.get(node.name)) for node in plain.nodes)
+        arrows = tuple(
+            replace(item, move=self.carried.get((item.source, item.target), 0.0)) for item in plain.arrows
+        )
+        return replace(plain, title="\n".join(self.heading), nodes=nodes, arrows=arrows)
+
+    def _drawn(self, node: Node, posterior: Array | None) -> Node:
+        variable, seen = self.net.variable(node.name), self.evidence.get(node.name)
+        if isinstance(seen, str):
+            return replace(node, value=seen, mark="observed")
+        if posterior is None:
+            return node
+        mark = "likelihood" if seen else ""
+        if variable.positive:
+            share = float(posterior[variable.index(True)])
+            return replace(node, value=percent(share), shade=share, mark=mark)
+        i = int(posterior.argmax())
+        return replace(node, value=f"{variable.states[i]} {percent(float(posterior[i]))}", mark=mark)
+
+    @cached_property
+    def _bearing(self) -> tuple[str, ...]:
+        """Nodes not observed for certain whose numbers may matter to the default targets."""
+        names = self.relevant(self._targets(None))
+        return tuple(name for name in names if self._position(name) not in self._observed.hard)
+
+    @cached_property
+    def carried(self) -> Mapping[tuple[str, str], float]:
+        """How much likelier each arrow, by parent and child, makes its parent in this case.
+
+        An arrow is cut by giving the child the mean over the parent's states, weighed as they
+        are without evidence.  What it carries is how much more probable the parent is with the
+        arrow than without: in its present state or, if it has none, in the state that gains
+        most (states in which it does not act on the child count as one).  If the parent was
+        observed, it is how much more probable the child is, and 0 if that was observed, too.
+        Arrows that cannot bear on the default targets are left out, as are those into what
+        holds in every case.
+        """
+        net = self.net
+        into = [node for node in self.relevant(self._targets(None)) if node not in net.given]
+        arrows = [(parent, node) for node in into for parent in net.parents(node)]
+        parents = list(dict.fromkeys(parent for parent, _ in arrows))
+        weights = dict(zip(parents, self._unobserved.marginals(parents), strict=True))
+        ends = list(dict.fromkeys([*parents, *into]))
+        self.marginals(ends)  # all in one pass, and kept
+        free = [i for i in map(self._position, ends) if i not in self._observed.hard]
+        slopes = self._passes(free).derivatives(self._structure.factors, self._observed)[:, 0]
+        cuts = (
+            Cut(net.variable(p), net.variable(n), net.families[n], weights[p], slopes[net.spans[n]])
+            for p, n in arrows
+        )
+        return MappingProxyType({(cut.parent.name, cut.child.name): self._gained(cut) for cut in cuts})
+
+    def _gained(self, cut: Cut) -> float:
+        """Return what an arrow carries, from its cut."""
+        hard = self._observed.hard
+        parent, child = self._position(cut.parent.name), self._position(cut.child.name)
+        if parent not in hard:
+            return cut.parent_gain(*self.marginals([cut.parent.name]))
+        if child in hard:
+            return 0.0
+        (before,) = self.marginals([cut.child.name])
+        after = cut.child_without(int(hard[parent][0]), before)
+        if after is None:
+            theta = self.net.theta.copy()
+            theta[self.net.spans[cut.child.name]] = cut.numbers()
+            ((without,), _) = self.across([cut.child.name], lambda _: theta[:, None], 1)
+            after = without[:, 0]
+        return gain(cut.child, before - after)
+
     # -- passes --------------------------------------------------------------------------
 
     def slopes(
@@ -342,6 +502,57 @@ class Case:
                 values[:, part] = self._indicator(i)[:, None] if fixed else passes.marginal(i)
         return found, log_evidence
 
+    def under(self, names: Sequence[str], weights: Mapping[str, Array]) -> tuple[list[Array], Array]:
+        """Return posteriors as they are and under many further likelihoods, all in one batch.
+
+        Parameters
+        ----------
+        names
+            Nodes, observed or not.
+        weights
+            For each node concerned its likelihoods, shape (states, columns); those of a column
+            multiply one another and the evidence.  Nodes that are `relevant` to the names make
+            the plan no larger.
+
+        Returns
+        -------
+        marginals
+            P(node | evidence, likelihoods) of each name, shape (states, 1 + columns); the
+            first is that of the evidence alone.  NaN where the likelihoods are impossible.
+        ratio
+            P(likelihoods, evidence) / P(evidence), shape (1 + columns,); the first is 1.
+
+        Raises
+        ------
+        UnknownNode, ImpossibleEvidence, NetworkTooComplex
+        """
+        structure, observed = self._structure, self._observed
+        positions = [self._position(self.net.variable(name).name) for name in names]
+        soft = dict(observed.soft)
+        for name, columns in weights.items():
+            one = np.ones((len(columns), 1))
+            i = self._position(self.net.variable(name).name)
+            soft[i] = soft.get(i, one) * np.hstack([one, columns])
+        count = max((columns.shape[1] for columns in soft.values()), default=1)
+        hard = observed.hard
+        plan = self._plan([i for i in positions if i not in hard], observed=Observed(hard, soft))
+        each = 16 * plan.entries
+        block = max(1, int(min(max(BLOCK, COLUMNS * each), self.memory) / each))
+        found = [np.empty((structure.cards[i], count)) for i in positions]
+        log_evidence = np.empty(count)
+        for start in range(0, count, block):
+            part = slice(start, min(start + block, count))
+            some = {i: value[:, part] if value.shape[1] > 1 else value for i, value in soft.items()}
+            passes = run(plan, structure.factors, Observed(hard, some))
+            log_evidence[part] = passes.log_evidence
+            for i, values in zip(positions, found, strict=True):
+                values[:, part] = self._indicator(i)[:, None] if i in hard else passes.marginal(i)
+        if not np.isfinite(log_evidence[0]):
+            raise self._impossible()
+        for values in found:
+            values[:, ~np.isfinite(log_evidence)] = np.nan
+        return found, np.exp(log_evidence - log_evidence[0])
+
     def relevant(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the nodes whose numbers may matter to these: ancestors of them and of what was observed."""
         positions = [self._position(self.net.variable(name).name) for name in names]
@@ -376,8 +587,12 @@ class Case:
         positions = [self._position(name) for name in asked]
         hard = self._observed.hard
         found = {i: self._indicator(i) for i in positions if i in hard}
-        passes = self._passes([i for i in positions if i not in hard])
-        found |= {i: passes.marginal(i)[:, 0] for i in positions if i not in hard}
+        free = self._pattern([i for i in positions if i not in hard])
+        for plan in plans_for(self._structure, free, self.memory):
+            passes = run(plan, self._structure.factors, self._observed)
+            if not np.isfinite(passes.log_evidence[0]):
+                raise self._impossible()
+            found |= {i: passes.marginal(i)[:, 0] for i in plan.reads}
         for array in found.values():
             array.flags.writeable = False
         return found
@@ -475,9 +690,12 @@ class Case:
         return known_targets(self.net, targets, {*self.evidence, *self.net.given})
 
     def __repr__(self) -> str:
-        """Return one line: the network and what was observed."""
+        """Return the network and what was observed; one line, or several of at most 80 columns."""
         seen = ", ".join(f"{node}={value}" for node, value in self.evidence.items())
-        return f"<Case in {self.net.name}: {seen or 'nothing observed'}>"
+        return "\n".join(wrapped(f"<Case in {self.net.name}: {seen or 'nothing observed'}>"))
+
+    def _repr_html_(self) -> str:
+        return self.posterior().grid(SHOWN).html()
 
 
 def _restore(net: Network, evidence: Mapping[str, Observation], memory: int) -> Case:

@@ -28,6 +28,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.inference.contraction import contract
 from buttpain.inference.evidence import Observed
 from buttpain.inference.plan import Contract, Plan, Sum
 from buttpain.inference.structure import Factors, lift, lower
@@ -74,7 +75,7 @@ class Passes:
         """P(node | e) of a target, shape (states, cases); NaN where e is impossible."""
         tensor, text = self._plan.reads[node]
         with np.errstate(invalid="ignore"):
-            joint = np.einsum(text, self._values[tensor], self._adjoints[tensor])
+            joint = contract(text, self._values[tensor], self._adjoints[tensor])
             return np.asarray(joint / joint.sum(axis=0))
 
     def joint(self) -> tuple[Array, tuple[int, ...]]:
@@ -175,7 +176,7 @@ def _forward(plan: Plan, leaves: Mapping[int, Array], *, scaled: bool) -> Passes
         values[number] = array
     for step in plan.steps:
         if isinstance(step, Contract):
-            out = np.einsum(step.forward, values[step.a], values[step.b])
+            out = contract(step.forward, values[step.a], values[step.b])
         elif isinstance(step, Sum):
             out = values[step.a].sum(axis=step.axis)
         else:
@@ -212,9 +213,9 @@ def _backward(
             adjoint = np.ldexp(adjoint, -exponents[step.out].astype(np.intp))
         if isinstance(step, Contract):
             if wanted[step.a]:
-                adjoints[step.a] = np.einsum(step.back_a, adjoint, values[step.b])
+                adjoints[step.a] = contract(step.back_a, adjoint, values[step.b])
             if wanted[step.b]:
-                adjoints[step.b] = np.einsum(step.back_b, adjoint, values[step.a])
+                adjoints[step.b] = contract(step.back_b, adjoint, values[step.a])
         elif isinstance(step, Sum):
             shape = (*values[step.a].shape[:-1], adjoint.shape[-1])
             adjoints[step.a] = np.broadcast_to(np.expand_dims(adjoint, step.axis), shape)

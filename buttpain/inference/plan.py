@@ -28,16 +28,20 @@ from string import ascii_letters
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.errors import NetworkTooComplex
 from buttpain.inference.evidence import Observed
 from buttpain.inference.order import Order, best_order, bits
 from buttpain.inference.structure import MEMORY, Factors, Pattern, Structure, lower
 
-__all__ = ["Contract", "Leaf", "Lift", "Plan", "Sum", "plan_for"]
+__all__ = ["Contract", "Leaf", "Lift", "Plan", "Sum", "plan_for", "plans_for"]
 
 Array = NDArray[np.float64]
 
 PLANS_KEPT = 512
 """Plans that each network keeps; the one used longest ago goes first."""
+
+ONE_PLAN = 3 * 10**5
+"""Table entries up to which one plan for all targets is not worth splitting."""
 
 _EVIDENCE = ("weights", "weight", "indicator", "identity")
 _LETTERS, _CASES = ascii_letters[:-1], ascii_letters[-1]
@@ -474,3 +478,32 @@ def plan_for(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> Pl
         kept.put(pattern, plan)
     structure.check(plan.order, memory)
     return plan
+
+
+def plans_for(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> list[Plan]:
+    """Return plans that together answer all targets: one, or several where that is less work.
+
+    Many unobserved findings asked for at once couple causes that nothing else couples; in
+    halves they may cost thousands of times less.
+
+    Raises
+    ------
+    NetworkTooComplex
+        If a single target would take more memory.
+    """
+    targets = list(bits(pattern.targets))
+    if len(targets) < 2:
+        return [plan_for(structure, pattern, memory)]
+    try:
+        whole = [plan_for(structure, pattern, memory)]
+    except NetworkTooComplex:
+        whole = []
+    if whole and whole[0].entries <= ONE_PLAN:
+        return whole
+    middle = len(targets) // 2
+    parts = [
+        replace(pattern, targets=sum(1 << i for i in half)) for half in (targets[:middle], targets[middle:])
+    ]
+    if whole and sum(plan_for(structure, part, memory).entries for part in parts) > whole[0].entries / 2:
+        return whole
+    return [plan for part in parts for plan in plans_for(structure, part, memory)]

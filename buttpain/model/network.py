@@ -8,6 +8,7 @@ about parameters elsewhere is an array aligned with it.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from buttpain.display.layers import Arrow, Diagram, Node, by_depth
+from buttpain.display.tables import Grid, wrapped
 from buttpain.errors import InvalidNetwork, UnknownNode, UnknownState, did_you_mean
 from buttpain.model.canonical import noisy_or_table
 from buttpain.model.priors import (
@@ -611,7 +613,7 @@ class Network:
                 item.name,
                 self.label(item.name),
                 column[item.name],
-                value=self.given.get(item.name, item.kind),
+                value=self.given.get(item.name, item.kind if item.role == "finding" else ""),
                 mark="given" if item.name in self.given else "",
             )
             for item in self.variables
@@ -804,16 +806,25 @@ class Network:
     # -- how it looks --------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        """Return one line: the name and how many nodes of each role."""
-        roles = ((role, self._with_role(role)) for role in ROLES)
-        counts = [
-            f"{len(names)} {role.replace('_', ' ')}{'s' if len(names) != 1 else ''}"
-            for role, names in roles
-            if names
-        ]
-        counts.append(f"{len(self.nodes)} nodes")
-        counts.append(f"{self.theta.size:,} parameters")
-        return f"<Network {self.name}: {', '.join(counts)}>"
+        """Return the name and how many nodes of each role; one line, or two where one is too long."""
+        counts = [f"{number:,} {what}" for what, number in self._counts()]
+        return "\n".join(wrapped(f"<Network {self.name}: {', '.join(counts)}>"))
+
+    def _repr_html_(self) -> str:
+        given = "; ".join(f"{self.label(node)} {state}" for node, state in self.given.items())
+        title = f"{self.name}, version {self.version}" if self.version else self.name
+        lead = [self.description, f"In every case: {given}" if given else ""]
+        grades = Counter(self.parameters["grade"])
+        rows = [(what, f"{number:,}") for what, number in self._counts()]
+        rows += [(f"numbers of grade {grade}", f"{grades[grade]:,}") for grade in sorted(grades) if grade]
+        return Grid(title, ("", ">"), rows, lead=[line for line in lead if line]).html()
+
+    def _counts(self) -> Iterator[tuple[str, int]]:
+        for role in ROLES:
+            if number := len(self._with_role(role)):
+                yield f"{role.replace('_', ' ')}{'s' if number != 1 else ''}", number
+        yield "nodes", len(self.nodes)
+        yield "parameters", self.theta.size
 
 
 def _causes(parent: Variable, links: Sequence[float | None]) -> Iterator[str]:

@@ -361,3 +361,14 @@ def test_slopes_are_those_of_the_polynomials(drawn: tuple[bp.Network, dict[str, 
         places = range(net.spans[node].start, net.spans[node].stop)
         wanted = [slope(net, evidence, i) / probability for i in places]
         assert_same_derivative(evidence_slope[net.spans[node]], wanted, tolerance=1e-10)
+
+
+def test_many_findings_asked_for_at_once_are_answered_as_one_by_one() -> None:
+    """Targets that would couple everything are answered in groups, with the same result."""
+    net = bp.load_network("runner")
+    case = bp.observe(net, sit_bone_tenderness=True, hop_test_pain=False)
+    targets = [name for name in net.findings if name not in {*case.evidence, *net.given}]
+    together = case.posterior(targets)
+    for name in targets[::7]:
+        alone = bp.observe(net, case.evidence).posterior([name])
+        np.testing.assert_allclose(together[name], alone[name], rtol=1e-12)

@@ -604,8 +604,12 @@ def test_nodes_are_listed_by_role() -> None:
         ("e",),
         ("f",),
     )
-    expected = "<Network x: 1 risk factor, 1 condition, 1 mechanism, 2 findings, 6 nodes, 12 parameters>"
-    assert repr(net) == expected
+    assert repr(net).splitlines() == [
+        "<Network x: 1 risk factor, 1 condition, 1 mechanism, 2 findings, 6 nodes, 12",
+        "  parameters>",
+    ]
+    page = net._repr_html_()
+    assert "2</td>" in page
 
 
 def test_a_label_is_the_name_with_spaces_unless_stated() -> None:
