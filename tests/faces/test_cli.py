@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import buttpain as bp
-from buttpain.faces.cli import USE, main
+from buttpain.faces.cli import main
+from buttpain.faces.words import USE
 from buttpain.model.network import NoisyOr, RedFlag, Table, Variable
 from buttpain.model.priors import Provenance, Source
 
@@ -231,11 +232,12 @@ def test_json(shell: Shell) -> None:
     assert list(answer) == [
         "network",
         "version",
+        "library",
         "evidence",
         "posterior",
         "prior",
-        "triage",
         "log_evidence",
+        "triage",
         "use",
     ]
     assert (answer["network"], answer["version"]) == ("five_findings", case.net.version)
@@ -425,8 +427,8 @@ COMPLAINTS = {
     "an unknown network": ("query --network five_finding", "Did you mean 'five_findings'?"),
     "a file that is not there": ("describe nowhere/net.toml", "nowhere/net.toml: there is no such file"),
     "an unknown node": ("describe five_findings hop_test", "Did you mean 'hop_test_pain'?"),
-    "no command": ("", "name a command: networks, describe, query; buttpain --help says more"),
-    "an unknown command": ("diagnose", "invalid choice: 'diagnose' (choose from"),
+    "no command": ("", "name a command: query, ask, next, explain,"),
+    "an unknown command": ("diagnose", "'diagnose' is no command. Choose from: query, ask,"),
     "nothing to describe": ("describe", "the following arguments are required: NETWORK"),
     "too much to describe": (
         "describe five_findings hop_test_pain x",
@@ -474,7 +476,7 @@ def test_a_mistake_of_ours_is_not_hidden(shell: Shell, monkeypatch: pytest.Monke
     def break_down(*_: object) -> object:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("buttpain.faces.cli.observe", break_down)
+    monkeypatch.setattr("buttpain.faces.words.observe", break_down)
     with pytest.raises(ZeroDivisionError, match="ours"):
         shell(*FIRST)
 
@@ -485,7 +487,7 @@ def test_an_interruption_is_quiet(shell: Shell, monkeypatch: pytest.MonkeyPatch)
     def interrupt(*_: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("buttpain.faces.cli.observe", interrupt)
+    monkeypatch.setattr("buttpain.faces.words.observe", interrupt)
     told = shell(*FIRST)
     assert (told.code, told.out, told.err) == (130, "", "")
 
