@@ -18,18 +18,9 @@ Research and decision support, not a diagnosis.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from buttpain.analysis.evaluation import Evaluation, evaluate
-from buttpain.analysis.explanation import Explanation, explain
-from buttpain.analysis.information import NextFindings, next_findings
-from buttpain.analysis.learning import NotConverged, learn
-from buttpain.analysis.literature import LiteratureCheck, check_literature
-from buttpain.analysis.robustness import SameDecision, same_decision
-from buttpain.analysis.sampling import sample
-from buttpain.analysis.sensitivity import Sensitivity, sensitivity
-from buttpain.analysis.triage import Triage, triage
-from buttpain.analysis.uncertainty import Uncertainty, uncertainty
 from buttpain.errors import (
     ButtpainError,
     ImpossibleEvidence,
@@ -42,12 +33,22 @@ from buttpain.errors import (
     UnknownUncertainty,
 )
 from buttpain.inference.case import Case, observe
-from buttpain.inference.cohort import posteriors
 from buttpain.inference.posterior import Posterior
 from buttpain.model.files import available_networks, load_network, save_network
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
+    from buttpain.analysis.evaluation import Evaluation, evaluate
+    from buttpain.analysis.explanation import Explanation, explain
+    from buttpain.analysis.information import NextFindings, next_findings
+    from buttpain.analysis.learning import NotConverged, learn
+    from buttpain.analysis.literature import LiteratureCheck, check_literature
+    from buttpain.analysis.robustness import SameDecision, same_decision
+    from buttpain.analysis.sampling import sample
+    from buttpain.analysis.sensitivity import Sensitivity, sensitivity
+    from buttpain.analysis.triage import Triage, triage
+    from buttpain.analysis.uncertainty import Uncertainty, uncertainty
+    from buttpain.inference.cohort import posteriors
     from buttpain.model.interop import from_pgmpy, to_pgmpy
 
 __all__ = [
@@ -94,15 +95,28 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-# The door to pgmpy is opened only when somebody knocks.
-_LAZY = ("from_pgmpy", "to_pgmpy")
+# Loaded when they are first used, so that a posterior does not wait for the rest.
+_LATE = {
+    "analysis.evaluation": ("Evaluation", "evaluate"),
+    "analysis.explanation": ("Explanation", "explain"),
+    "analysis.information": ("NextFindings", "next_findings"),
+    "analysis.learning": ("NotConverged", "learn"),
+    "analysis.literature": ("LiteratureCheck", "check_literature"),
+    "analysis.robustness": ("SameDecision", "same_decision"),
+    "analysis.sampling": ("sample",),
+    "analysis.sensitivity": ("Sensitivity", "sensitivity"),
+    "analysis.triage": ("Triage", "triage"),
+    "analysis.uncertainty": ("Uncertainty", "uncertainty"),
+    "inference.cohort": ("posteriors",),
+    "model.interop": ("from_pgmpy", "to_pgmpy"),
+}
+_HOME = {name: module for module, names in _LATE.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from buttpain.model import interop
-
-        return getattr(interop, name)
+    if name in _HOME:
+        globals()[name] = value = getattr(import_module(f"buttpain.{_HOME[name]}"), name)
+        return value
     raise AttributeError(f"module 'buttpain' has no attribute {name!r}")
 
 

@@ -103,12 +103,16 @@ def test_the_sdist_is_complete(sdist: Path) -> None:
 
 
 def test_the_wheel_holds_the_package_and_its_networks_only(wheel: Path) -> None:
-    """Every module and network is in the wheel; tests and other folders of the checkout are not."""
+    """Every module, its data and every network are in the wheel; other folders of the checkout are not."""
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "buttpain").rglob("*.py")}
     networks = {f"buttpain/networks/{name}" for name in SHIPPED}
-    assert names == modules | networks | {"buttpain/py.typed"}
+    folders = [ROOT / "buttpain/faces/schemas", ROOT / "buttpain/faces/page", ROOT / "buttpain/faces/assets"]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    data = {path.relative_to(ROOT).as_posix() for path in files}
+    assert data
+    assert names == modules | networks | data | {"buttpain/py.typed", "buttpain/display/page.html"}
 
 
 def test_an_installed_wheel_loads_every_network(elsewhere: Path, tmp_path: Path) -> None:
