@@ -30,7 +30,8 @@ STYLE = """
 body{font-family:system-ui,sans-serif;margin:0}h2{padding:0 1em}
 .pair{display:grid;grid-template-columns:1fr 1fr}.pair>div{padding:1em;overflow:auto}
 .dark{background:#111;color:#eee}pre{padding:1em;background:#f4f4f4;overflow:auto}
-.pictures{display:flex;align-items:start;gap:1em;padding:1em}.pictures .half{zoom:.5}.pictures .grey{filter:grayscale(1);zoom:.5}
+.pictures{display:flex;align-items:start;gap:1em;padding:1em}
+.pictures .half{zoom:.5}.pictures .grey{filter:grayscale(1);zoom:.5}
 """
 
 
@@ -43,7 +44,10 @@ def results() -> Iterator[tuple[str, Any]]:
     yield "Case", case
     yield "Posterior", case.posterior()
     yield "Posterior without evidence", bp.observe(net).posterior()
-    yield "Posterior of nodes with several states", case.posterior(["overstriding", "hip_irritability", "age"])
+    yield (
+        "Posterior of nodes with several states",
+        case.posterior(["overstriding", "hip_irritability", "age"]),
+    )
     yield "Triage", bp.triage(case)
     yield "Explanation", bp.explain(case, target)
     yield "Contrast", bp.explain(case, target, against="femoral_neck_stress_fracture")
@@ -76,7 +80,10 @@ def picture(result: Any) -> str:
 def section(name: str, result: Any) -> str:
     """Return what the page shows of a result."""
     shown = result._repr_html_() if hasattr(result, "_repr_html_") else "<p>no HTML</p>"
-    parts = [f"<h2>{escape(name)}</h2>", f"<div class=pair><div>{shown}</div><div class=dark>{shown}</div></div>"]
+    parts = [
+        f"<h2>{escape(name)}</h2>",
+        f"<div class=pair><div>{shown}</div><div class=dark>{shown}</div></div>",
+    ]
     parts.append(f"<pre>{escape(repr(result))}</pre>")
     if drawn := picture(result):
         small = f"<div class=half>{drawn}</div><div class=grey>{drawn}</div>"
@@ -96,7 +103,9 @@ def main(path: str = "gallery.html") -> None:
         if long:
             raise ValueError(f"{name} prints lines of more than 80 columns: {long[:2]}")
         sections.append(section(name, result))
-    page = f"<!doctype html><meta charset=utf-8><title>Gallery</title><style>{STYLE}</style>{''.join(sections)}"
+    page = (
+        f"<!doctype html><meta charset=utf-8><title>Gallery</title><style>{STYLE}</style>{''.join(sections)}"
+    )
     Path(path).write_text(page, encoding="utf-8")
 
 

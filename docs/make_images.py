@@ -1,8 +1,14 @@
 """Draw the pictures that README.md and docs/ show: python docs/make_images.py."""  # noqa: INP001 - a script
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import buttpain as bp
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -33,10 +39,16 @@ def main() -> None:
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "buttpain"
     post = leaders()
-    figure = post.plot().get_figure(root=True)
-    metadata = {"Date": None, "Description": described(post)}
-    figure.savefig(
-        IMAGES / "posterior.svg", metadata=metadata, facecolor="white", bbox_inches="tight", pad_inches=0.1
+    save("posterior.svg", post.plot(), described(post))
+    save("runner.svg", bp.load_network("runner").plot(), "the layers of the runner network")
+    save("case.svg", bp.observe(bp.load_network("runner"), EVIDENCE).plot(), "what a case does to them")
+
+
+def save(name: str, axes: Axes, description: str) -> None:
+    """Write one picture."""
+    metadata = {"Date": None, "Description": description}
+    axes.get_figure(root=True).savefig(
+        IMAGES / name, metadata=metadata, facecolor="white", bbox_inches="tight", pad_inches=0.1
     )
 
 
