@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from buttpain.analysis.sensitivity import Sensitivity, sensitivity
     from buttpain.analysis.triage import Triage, triage
     from buttpain.analysis.uncertainty import Uncertainty, uncertainty
+    from buttpain.faces.explore import explore
     from buttpain.inference.cohort import posteriors
     from buttpain.model.interop import from_pgmpy, to_pgmpy
 
@@ -78,6 +79,7 @@ __all__ = [
     "check_literature",
     "evaluate",
     "explain",
+    "explore",
     "from_pgmpy",
     "learn",
     "load_network",
@@ -107,6 +109,7 @@ _LATE = {
     "analysis.sensitivity": ("Sensitivity", "sensitivity"),
     "analysis.triage": ("Triage", "triage"),
     "analysis.uncertainty": ("Uncertainty", "uncertainty"),
+    "faces.explore": ("explore",),
     "inference.cohort": ("posteriors",),
     "model.interop": ("from_pgmpy", "to_pgmpy"),
 }

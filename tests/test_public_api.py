@@ -15,6 +15,7 @@ FUNCTIONS = {
     "3), missing='error', impossible='error', extra='error', progress=None, "
     "memory=2147483648)",
     "explain": "(case, target=None, *, state=None, against=None)",
+    "explore": "(case_or_net, *, samples=500, seed=0, ess=None)",
     "from_pgmpy": "(model, *, normalize=False)",
     "learn": "(net, frame, *, weights=None, ignore=(), ess=None, source=None, iterations=200, "
     "tolerance=0.001, progress=None, memory=2147483648)",

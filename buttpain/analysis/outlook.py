@@ -147,12 +147,12 @@ class Contest:
         """Return who leads; of equals the first, -1 if nobody takes part."""
         return int(np.flatnonzero(before >= before.max() * (1 - TIE))[0]) if before.size else -1
 
-    def after(self, leader: int, after: Array) -> Places:
-        """Return who leads then, shape (answers,): today's leader unless another is ahead of it."""
+    def after(self, leader: int, after: Array, noise: Array | float = 0.0) -> Places:
+        """Return who leads then, shape (answers,): today's leader unless another is clearly ahead of it."""
         if leader < 0:
             return np.full(after.shape[-1], leader)
         best = after.argmax(axis=0)
-        ahead = after.max(axis=0) > after[leader] * (1 + TIE)
+        ahead = after.max(axis=0) > after[leader] * (1 + TIE) + noise
         return np.where(ahead, best, leader)
 
     def label(self, net: Network, i: int) -> str:

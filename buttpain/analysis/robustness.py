@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from buttpain.analysis.outlook import Contest, Outlook, candidates, targets_of
 from buttpain.analysis.sampling import sample
 from buttpain.display.tables import Bar, Grid, percent
+from buttpain.inference.answers import NOISE, joint_answers
 from buttpain.inference.case import Case
 from buttpain.inference.cohort import posteriors
 from buttpain.model.priors import wilson_interval
@@ -54,7 +55,7 @@ def same_decision(  # noqa: PLR0913 -- what is known, what is decided, and how e
     `threshold` it is whether the posterior of the target lies above the threshold.
 
     Exact if the findings have no more joint answers than `samples`: then every one of them is
-    looked at.  Otherwise joint answers are drawn from their distribution given what was
+    looked at, up to those less probable than 1e-12.  Otherwise joint answers are drawn from their distribution given what was
     observed, each is answered exactly, and the result comes with its standard error.
 
     Parameters
@@ -171,11 +172,11 @@ class _Decision:
             return self.contest.leader(self.before)
         return int(self.made(self.before[:, None])[0])
 
-    def made(self, after: Array) -> Places:
-        """Return the decisions under posteriors of the events, shape (events, columns)."""
+    def made(self, after: Array, noise: Array | float = 0.0) -> Places:
+        """Return the decisions under posteriors of the events, shape (events, columns), and their noise."""
         if self.threshold is None:
-            return self.contest.after(self.today, after)
-        return np.where(after[0] > self.threshold, 0, 1)
+            return self.contest.after(self.today, after, noise)
+        return np.where(after[0] > self.threshold + noise, 0, 1)
 
 
 def _today(case: Case, contest: Contest) -> Array:
@@ -193,14 +194,16 @@ def _most_informative(
 
 
 def _of_every(case: Case, findings: Sequence[str], decision: _Decision) -> tuple[Places, Array]:
-    """Return the decision under every possible joint answer, and how probable that answer is."""
-    rows, weights = np.zeros((1, 0), dtype=np.intp), np.ones(1)
-    for i, finding in enumerate(findings):
-        # P(answers) is the product of P(next answer | evidence, answers so far).
-        chances = _answered(case, findings[:i], rows, [finding])[finding]
-        row, state = np.nonzero(chances.T)
-        rows, weights = np.column_stack([rows[row], state]), weights[row] * chances[state, row]
-    return decision.made(_compared(case, findings, rows, decision)), weights
+    """Return the decision under every joint answer, and how probable that answer is."""
+    if not findings:
+        return np.array([decision.today]), np.ones(1)
+    nodes = decision.contest.nodes
+    chances, joint = joint_answers(case, findings, nodes)
+    # What is no more than noise is impossible as far as anybody can tell.
+    weights = np.where(chances > NOISE, chances, 0.0).ravel()
+    sure = np.maximum(weights, NOISE)
+    after = {node: both.reshape(len(both), -1) / sure for node, both in zip(nodes, joint, strict=True)}
+    return decision.made(decision.contest.select(case.net, after), NOISE / sure), weights
 
 
 def _of_some(
@@ -210,13 +213,8 @@ def _of_some(
     drawn = sample(case.net, samples, seed, evidence=dict(case.evidence), latent=True, memory=case.memory)
     codes = np.stack([drawn[finding].cat.codes.to_numpy() for finding in findings], axis=1)
     rows, counts = np.unique(codes.astype(np.intp), axis=0, return_counts=True)
-    return decision.made(_compared(case, findings, rows, decision)), counts.astype(np.float64)
-
-
-def _compared(case: Case, findings: Sequence[str], rows: Places, decision: _Decision) -> Array:
-    """Return what is compared under joint answers, shape (events, rows)."""
-    nodes = decision.contest.nodes
-    return decision.contest.select(case.net, _answered(case, findings, rows, nodes))
+    answered = _answered(case, findings, rows, decision.contest.nodes)
+    return decision.made(decision.contest.select(case.net, answered)), counts.astype(np.float64)
 
 
 def _answered(case: Case, findings: Sequence[str], rows: Places, nodes: Sequence[str]) -> dict[str, Array]:
@@ -243,8 +241,7 @@ def _answered(case: Case, findings: Sequence[str], rows: Places, nodes: Sequence
     for node, seen in case.evidence.items():
         stated = {node: seen} if isinstance(seen, str) else {f"{node}:{s}": w for s, w in seen.items()}
         columns |= {name: [value] * len(rows) for name, value in stated.items()}
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
-    answered = posteriors(net, frame, list(nodes), memory=case.memory)
+    answered = posteriors(net, pd.DataFrame(columns), list(nodes), memory=case.memory)
     return {node: _states(answered, node, net.states(node)) for node in nodes}
 
 

@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.display.progress import progress_bar
+
 __all__ = [
     "ALL",
     "BINS",
@@ -420,11 +422,8 @@ class Resampling:
         return [min(block, self.count - start) for start in range(0, self.count, block)]
 
     def _bar(self) -> Any:
-        from tqdm.auto import tqdm
-
-        # disable=None: no bar unless standard error is a terminal.
         silent = None if self.progress is None else not self.progress
-        return tqdm(total=self.count, unit="resample", disable=silent, delay=1.0)
+        return progress_bar(self.count, "resample", hidden=silent)
 
 
 def wilson(true: int, n: int, level: float) -> tuple[float, float]:

@@ -32,10 +32,10 @@ _STYLE = """
 .buttpain .title{font-weight:600}
 .buttpain .lead{max-width:56em}
 .buttpain table{border-collapse:collapse;background:transparent;margin:.3em 0}
-.buttpain th,.buttpain td{text-align:left;vertical-align:top;padding:.15em 1em .15em 0;background:transparent;
- color:inherit;max-width:32em;white-space:normal}
+.buttpain table th,.buttpain table td{text-align:left;vertical-align:top;padding:.15em 1em .15em 0;
+ background:transparent;color:inherit;max-width:32em;white-space:normal}
 .buttpain th{border-bottom:1px solid currentColor;font-weight:600}
-.buttpain td.number,.buttpain th.number{text-align:right;white-space:nowrap}
+.buttpain table td.number,.buttpain table th.number{text-align:right;white-space:nowrap}
 .buttpain .track{display:inline-block;position:relative;width:10em;height:.8em;
  background:rgba(128,128,128,.25);vertical-align:baseline}
 .buttpain .fill{position:absolute;left:0;top:0;bottom:0;background:#0072b2}

@@ -663,8 +663,8 @@ class Case:
             hard=sum(1 << i for i in observed.hard),
             absent=sum(1 << i for i, state in observed.hard.items() if structure.is_absent(i, state)),
             soft=sum(1 << i for i in observed.soft),
-            targets=sum(1 << i for i in targets),
-            joint=sum(1 << i for i in joint),
+            targets=sum(1 << i for i in set(targets)),
+            joint=sum(1 << i for i in set(joint)),
         )
 
     def _impossible(self) -> ImpossibleEvidence:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.display.progress import progress_bar
 from buttpain.errors import ImpossibleEvidence, NetworkTooComplex
 from buttpain.inference.case import observe
 from buttpain.inference.circuit import run
@@ -132,10 +133,7 @@ def _partition(frame: pd.DataFrame, net: Network, targets: Sequence[str], option
 
 
 def _bar(rows: int, progress: bool | None) -> Any:
-    from tqdm.auto import tqdm
-
-    # disable=None: no bar unless standard error is a terminal.
-    return tqdm(total=rows, unit="case", disable=None if progress is None else not progress, delay=1.0)
+    return progress_bar(rows, "case", hidden=None if progress is None else not progress)
 
 
 def _clash(columns: Columns, frame: pd.DataFrame, rows: list[int]) -> ImpossibleEvidence:

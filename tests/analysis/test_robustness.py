@@ -185,18 +185,31 @@ def test_more_findings_are_the_most_informative() -> None:
     assert same_decision(case, 2, target=LEADER, threshold=0.3).findings == about
 
 
-def test_the_expected_posterior_is_todays() -> None:
-    """The weights of the joint answers are right: over them a posterior averages to what it is today."""
+def test_both_ways_agree_on_every_joint_answer() -> None:
+    """All joint answers in one batch give the decisions that a cohort of them gives, and their weights."""
     case = bp.observe(FIVE, KNEE)
     decision = module._Decision.of(case, None, None, None)
     findings = same_decision(case).findings
     made, weights = module._of_every(case, findings, decision)
-    assert made.shape == weights.shape == (16,)
     rows = np.array(list(np.ndindex(*(2,) * 4)))
-    after = module._compared(case, findings, rows, decision)
+    after = decision.contest.select(FIVE, module._answered(case, findings, rows, decision.contest.nodes))
+    assert made.tolist() == decision.made(after).tolist()
+    np.testing.assert_allclose(weights, joint_posterior(FIVE, case.evidence, findings).ravel(), rtol=1e-11)
     np.testing.assert_allclose(after @ weights, decision.before, rtol=1e-12)
-    wanted = joint_posterior(FIVE, case.evidence, findings).ravel()
-    np.testing.assert_allclose(weights, wanted, rtol=1e-11)
+
+
+def test_what_is_no_more_than_noise_decides_nothing() -> None:
+    """Joint answers that rounding alone makes possible have no weight; nor does it break ties."""
+    families = {"d": table(0.5), "r": table(0.5)}
+    families |= {f"f{i}": table(0.1 + i / 20, 0.3 + i / 15, parents=["d"]) for i in range(4)}
+    families |= {f"g{i}": table(0.1 + i / 20, 0.3 + i / 15, parents=["r"]) for i in range(4)}
+    net = network({"d": "condition", "r": "condition"}, families)
+    result = same_decision(bp.observe(net))
+    findings = [name for name in families if len(name) == 2]
+    wanted = enumerated(net, {}, findings, [("d", "present"), ("r", "present")])
+    assert result.probability == pytest.approx(wanted["d", "present"], abs=1e-12)
+    sure = network({"d": "condition"}, {"d": table(0.0), "f": table(0.0), "g": table(1.0)})
+    assert same_decision(bp.observe(sure), target="d", threshold=0.5).probability == 1
 
 
 # -- sampled ---------------------------------------------------------------------------------------

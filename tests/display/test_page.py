@@ -296,6 +296,11 @@ def looked_at(text: str, steps: str, folder: Path, *more: str) -> dict[str, Any]
 def test_it_does_what_it_says(five: bp.Network, tmp_path: Path) -> None:
     """Clicking, searching, filtering, the keyboard and the two themes work, and nothing is loaded."""
     steps = """
+  at("hop_test_pain").dispatchEvent(new PointerEvent("pointerenter"));
+  draw();
+  seen.pointed = lit();
+  at("hop_test_pain").dispatchEvent(new PointerEvent("pointerleave"));
+  seen.left_alone = lit().length;
   seen.lines = svg.querySelectorAll("path:not(.head)").length;
   at("hop_test_pain").click();
   seen.chosen = [lit(), details.querySelector("h2").textContent, at("hop_test_pain").ariaPressed];
@@ -334,6 +339,8 @@ def test_it_does_what_it_says(five: bp.Network, tmp_path: Path) -> None:
 """
     seen = looked_at(page_of(five), steps, tmp_path)
     causes = ["proximal_hamstring_tendinopathy", "lumbar_radicular_pain", "sacral_stress_fracture"]
+    assert seen["pointed"] == [*causes, "hop_test_pain"]
+    assert seen["left_alone"] == 0
     assert seen["lines"] == len(five.graph.edges)
     assert seen["chosen"] == [[*causes, "hop_test_pain"], "Pain on the hop test", "true"]
     assert seen["numbers"] == 1 + 2 * 4

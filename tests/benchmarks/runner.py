@@ -1,0 +1,54 @@
+"""The runner network: loading, one case by how much is known, and what an explanation costs beside it.
+
+Run it with ``python -m benchmarks.runner`` (with ``PYTHONPATH=tests``).  Cases are drawn from the
+network, and the findings that are known of each at random, so that every case is a new pattern.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from statistics import median
+from time import process_time
+
+import buttpain as bp
+
+CASES = 9
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the processor time of one call."""
+    start = process_time()
+    work()
+    return process_time() - start
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"load {1e3 * seconds(lambda: bp.load_network('runner')):.0f} ms")
+    net = bp.load_network("runner")
+    print(f"first posterior {1e3 * seconds(lambda: bp.observe(net).posterior()):.0f} ms")
+    people = bp.sample(net, CASES, seed=3)
+    names = [name for name in net.findings if name not in net.given]
+    draw = random.Random(0)
+    verbs: dict[str, Callable[[bp.Case], object]] = {
+        "posterior": lambda case: case.posterior(),
+        "explain": bp.explain,
+        "next_findings": bp.next_findings,
+        "uncertainty, 500 draws": lambda case: bp.uncertainty(case, samples=500),
+    }
+    for known in (3, 8, 20, 40, len(names)):
+        rows = [
+            {name: people.iloc[i][name] for name in draw.sample(names, known)} for i in range(len(people))
+        ]
+        first = median(seconds(lambda row=row: bp.observe(net, row).posterior()) for row in rows)
+        print(f"{known:3} findings: {1e3 * first:7.1f} ms", end="")
+        for name, verb in verbs.items():
+            if name != "posterior" and known <= 20:
+                took = median(seconds(lambda row=row, verb=verb: verb(bp.observe(net, row))) for row in rows)
+                print(f" | {name} {took / first:.1f} times", end="")
+        print()
+
+
+if __name__ == "__main__":
+    main()
