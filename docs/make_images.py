@@ -47,9 +47,9 @@ def main() -> None:
 def save(name: str, axes: Axes, description: str) -> None:
     """Write one picture."""
     metadata = {"Date": None, "Description": description}
-    axes.get_figure(root=True).savefig(
-        IMAGES / name, metadata=metadata, facecolor="white", bbox_inches="tight", pad_inches=0.1
-    )
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(IMAGES / name, metadata=metadata, facecolor="white", bbox_inches="tight", pad_inches=0.1)
 
 
 if __name__ == "__main__":

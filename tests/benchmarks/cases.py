@@ -56,8 +56,12 @@ def published() -> list[Vignette]:
 
 def ranks(vignettes: list[Vignette], frame: pd.DataFrame) -> list[int]:
     """Return the rank of the best accepted diagnosis, 1 the highest; one row of `frame` a vignette."""
-    places = frame.rank(axis=1, ascending=False, method="first").astype(int)
-    return [int(places.loc[i, list(case.accepted)].min()) for i, case in enumerate(vignettes)]
+    found = []
+    for case, row in zip(vignettes, frame.to_numpy(), strict=True):
+        order = np.argsort(-row, kind="stable")
+        places = {frame.columns[j]: place for place, j in enumerate(order, start=1)}
+        found.append(min(places[name] for name in case.accepted))
+    return found
 
 
 def by_network(net: bp.Network, vignettes: list[Vignette]) -> pd.DataFrame:
@@ -68,8 +72,9 @@ def by_network(net: bp.Network, vignettes: list[Vignette]) -> pd.DataFrame:
 def by_naive_bayes(net: bp.Network, vignettes: list[Vignette]) -> pd.DataFrame:
     """Return the log odds of each condition: its prior's and its findings' added up one by one."""
     prior = bp.observe(net).posterior().ranked()
-    start = np.log(prior / (1 - prior)).reindex(list(net.conditions))
-    odds = pd.DataFrame(np.tile(start, (len(vignettes), 1)), columns=start.index)
+    present = prior.reindex(list(net.conditions)).to_numpy(dtype=float)
+    start = np.log(present / (1 - present))
+    odds = pd.DataFrame(np.tile(start, (len(vignettes), 1)), columns=list(net.conditions))
     for node in sorted(set(_nodes(vignettes))):
         weight = _weights(net, node)
         for i, case in enumerate(vignettes):
@@ -99,12 +104,12 @@ def _nodes(vignettes: list[Vignette]) -> Iterator[str]:
 def summary(vignettes: list[Vignette], frame: pd.DataFrame) -> dict[str, float]:
     """Return how often an accepted diagnosis leads, and how sure the leaders are that are wrong."""
     found = ranks(vignettes, frame)
-    wrong = [frame.loc[i].max() for i, rank in enumerate(found) if rank > 1]
+    wrong = [float(row.max()) for row, rank in zip(frame.to_numpy(), found, strict=True) if rank > 1]
     return {
         "first": sum(rank == 1 for rank in found) / len(found),
         "among the first three": sum(rank <= 3 for rank in found) / len(found),
         "mean rank": sum(found) / len(found),
-        "wrong leaders above 0.5": float(sum(value > 0.5 for value in wrong)),
+        "wrong leaders above 0.5": sum(value > 0.5 for value in wrong),
         "mean posterior of wrong leaders": float(np.mean(wrong)) if wrong else 0.0,
     }
 
@@ -114,7 +119,8 @@ def main() -> None:
     net = bp.load_network("runner")
     for title, vignettes in (("Textbook pictures", pictures()), ("Published cases", published())):
         network = by_network(net, vignettes)
-        naive = 1 / (1 + np.exp(-by_naive_bayes(net, vignettes)))
+        odds = by_naive_bayes(net, vignettes)
+        naive = pd.DataFrame(1 / (1 + np.exp(-odds.to_numpy())), columns=odds.columns)
         table = pd.DataFrame(
             {
                 "case": [case.name for case in vignettes],
