@@ -48,7 +48,7 @@ def save(name: str, axes: Axes, description: str) -> None:
     """Write one picture."""
     metadata = {"Date": None, "Description": description}
     figure = axes.get_figure(root=True)
-    assert figure is not None
+    assert figure is not None  # noqa: S101 -- for the type checker
     figure.savefig(IMAGES / name, metadata=metadata, facecolor="white", bbox_inches="tight", pad_inches=0.1)
 
 
