@@ -186,10 +186,10 @@ function render({ model, el }) {
       parts.reach.style.left = share(interval.ends[0]);
       parts.reach.style.width = share(interval.ends[1] - interval.ends[0]);
     }
-    note.textContent = answers.error ? "" : fresh && intervals.note ? intervals.note
+    note.textContent = !answers.rows.length ? "" : fresh && intervals.note ? intervals.note
       : "Bar: posterior. Line below it: 95 % credible interval, given the studies. Upright mark: before the findings.";
     clearTimeout(calm);
-    if (!fresh && !answers.error) calm = setTimeout(() => {
+    if (!fresh && answers.rows.length) calm = setTimeout(() => {
       model.set("wanted", answers.turn);
       model.save_changes();
     }, CALM);

@@ -119,8 +119,8 @@ class Explorer(anywidget.AnyWidget):
 def form_of(net: Network) -> dict[str, Any]:
     """Return what can be ticked, in groups, as plain data.
 
-    These are findings by kind and risk factors, or every node of a network without roles;
-    not what the network itself observes in every case.
+    These are findings and risk factors, or every node of a network without roles; by kind, or
+    by role where no kind is stated.  What the network observes in every case is not among them.
 
     Examples
     --------
@@ -196,6 +196,9 @@ def _alerts(flags: Iterable[Fired]) -> list[dict[str, str]]:
 def _rows(case: Case) -> list[dict[str, Any]]:
     """Return one row a node that can be present, otherwise one a state; the likeliest first."""
     net, found = case.net, case.posterior().to_dict()
+    if not found["posterior"]:
+        # Every node was observed: nothing is asked, and so nobody has looked whether it can be.
+        _ = case.log_evidence
     rows = []
     for node, after in found["posterior"].items():
         present = net.variable(node).positive

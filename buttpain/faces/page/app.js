@@ -9,7 +9,11 @@ const BOX = { posterior: "ranking", explain: "why", next: "next", sensitivity: "
 const byId = (id) => document.getElementById(id);
 const content = (id) => document.querySelector(`#${id} .content`);
 const plain = (name) => String(name).replaceAll("_", " ");
-const range = (low, high) => `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)} %`;
+
+function range(low, high) {
+  const digits = high < 0.1 ? 1 : 0;
+  return `${(100 * low).toFixed(digits)}–${(100 * high).toFixed(digits)} %`;
+}
 
 function percent(p) {
   if (p > 0 && p < 0.0005) return "< 0.1 %";
