@@ -55,8 +55,9 @@ def same_decision(  # noqa: PLR0913 -- what is known, what is decided, and how e
     `threshold` it is whether the posterior of the target lies above the threshold.
 
     Exact if the findings have no more joint answers than `samples`: then every one of them is
-    looked at, up to those less probable than 1e-12.  Otherwise joint answers are drawn from their distribution given what was
-    observed, each is answered exactly, and the result comes with its standard error.
+    looked at, but for those less probable than 1e-12.  Otherwise joint answers are drawn from
+    their distribution given what was observed, each is answered exactly, and the result comes
+    with its standard error.
 
     Parameters
     ----------

@@ -23,13 +23,14 @@ Of the two answers to a noisy-OR, absent has the shorter sum, and
 
 unless present is so improbable that the difference would lose digits.
 
-For joint answers to several questions the factors on their parents multiply, with the parents
-in the plan, and all that are present are differences (Heckerman 1989).  The terms of those lie
-in [0, 1], so that what they leave is right to some 1e-14, however improbable it is itself.
+For joint answers to several questions the factors multiply before they are carried on, and all
+that are present are differences (Heckerman 1989).  The terms of those lie in [0, 1], so that
+what they leave is right to some 1e-14, however improbable it is itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -142,33 +143,41 @@ def joint_answers(
     ------
     UnknownNode, ImpossibleEvidence, NetworkTooComplex
     """
-    net = case.net
-    parents = dict.fromkeys(parent for finding in findings for parent in net.parents(finding))
-    sums = _Sums(case, [*targets, *parents])
-    sizes = [len(net.states(finding)) for finding in findings]
-    states = np.indices(sizes).reshape(len(sizes), -1)
-    scale, weights = np.ones(states.shape[1]), dict[str, Array]()
+    net, sums = case.net, _Sums(case, targets)
+    stopped = [finding for finding in findings if sums.of_node(finding) is None]
+    if stopped:
+        sums = _Sums(case, [*targets, *stopped])
+    above = set(case.relevant([parent for finding in findings for parent in net.parents(finding)]))
+    products: list[Term] = [(1.0, {})]
     differences = []
-    for axis, (finding, row) in enumerate(zip(findings, states, strict=True)):
-        factors, is_difference = sums.factors(finding)
-        differences += [axis - len(sizes)] * is_difference
-        scale *= np.array([number for number, _ in factors])[row]
-        for node in dict.fromkeys(node for _, vectors in factors for node in vectors):
-            one = np.ones(len(net.states(node)))
-            table = np.stack([vectors.get(node, one) for _, vectors in factors], axis=1)
-            weights[node] = weights.get(node, 1.0) * table[:, row]
-    marginals, ratio = case.under(targets, weights)
-    # Without weights there is but the column of the evidence alone.
-    columns = slice(1 if weights else 0, None)
-    chances = scale * ratio[columns]
-    found = [chances, *(chances * np.where(chances > 0, after[:, columns], 0.0) for after in marginals)]
-    probability, *joint = (_difference(x.reshape(*x.shape[:-1], *sizes), differences) for x in found)
-    return probability, tuple(joint)
+    for axis, finding in enumerate(findings, start=-len(findings)):
+        factors, is_difference = sums.factors(finding, leaf=finding not in above)
+        differences += [axis] * is_difference
+        products = [
+            (scale * number, _product(vectors, more))
+            for scale, vectors in products
+            for number, more in factors
+        ]
+    columns = _Columns()
+    parts = [
+        (place, column, number)
+        for place, product in enumerate(products)
+        for column, number in columns.add(sums.carried(product) or [])
+    ]
+    places, taken, numbers = (np.array(part) for part in zip(*parts, strict=True))
+    marginals, ratio = case.under(targets, columns.weights(net.states))
+    sizes = [len(net.states(finding)) for finding in findings]
+
+    def added(values: Array) -> Array:
+        total = np.bincount(places, numbers * values[taken], len(products))
+        return _difference(np.asarray(total, dtype=np.float64).reshape(sizes), differences)
+
+    joint = [ratio * np.where(ratio > 0, after, 0.0) for after in marginals]
+    return added(ratio), tuple(np.array([added(row) for row in rows]) for rows in joint)
 
 
 def _difference(joint: Array, axes: Sequence[int]) -> Array:
-    """Put what the first of two answers leaves of all in place of all, on these axes."""
-    joint = joint.copy()
+    """Put what the first of two answers leaves of both in place of both, on these axes."""
     for axis in axes:
         by_answer = np.moveaxis(joint, axis, 0)
         by_answer[1] -= by_answer[0]
@@ -195,22 +204,34 @@ class _Sums:
         found = {key: terms for key in keys if (terms := self.of(key)) is not None}
         return found if len(found) == len(keys) else None
 
-    def factors(self, node: str) -> tuple[list[Term], bool]:
-        """Return a product for each state of a node, and whether the second is that of both states."""
-        family, size = self.net.families[node], len(self.net.states(node))
-        if node not in self.bearing and isinstance(family, NoisyOr):
-            return [(_kept(list(self.quiet(family, 1.0))) or [(0.0, {})])[0], (1.0, {})], True
-        if node not in self.bearing and isinstance(family, Table):
-            found = [self.up_table(family, one) for one in np.eye(size)]
-            if all(terms is not None for terms in found):
-                return [(terms or [(0.0, {})])[0] for terms in found], False
-        return [(1.0, {node: one}) for one in np.eye(size)], False
+    def factors(self, node: str, *, leaf: bool) -> tuple[list[Term], bool]:
+        """Return a factor for each state of a node, and whether the second is that of both states.
+
+        Parameters
+        ----------
+        node
+            Any.
+        leaf
+            Whether nothing else that was asked lies below it.
+        """
+        family, vectors = self.net.families[node], list(np.eye(len(self.net.states(node))))
+        if leaf and node not in self.bearing:
+            if isinstance(family, NoisyOr):
+                (absent,) = self.quiet(family, 1.0)
+                return [absent, (1.0, {})], True
+            found = [self.up_table(family, vector) for vector in vectors]
+            if None not in found:
+                return [terms[0] if terms else (0.0, {}) for terms in found if terms is not None], False
+        return [(1.0, {node: vector}) for vector in vectors], False
 
     def of(self, key: Key) -> list[Term] | None:
         """Return the sum of one answer, or None if it does not come through or is too long."""
         node, state = key
-        todo: list[Term] = [(1.0, {node: np.eye(len(self.net.states(node)))[state]})]
-        done: list[Term] = []
+        return self.carried((1.0, {node: np.eye(len(self.net.states(node)))[state]}), MOST_TERMS)
+
+    def carried(self, product: Term, most: float = math.inf) -> list[Term] | None:
+        """Return the sum that a product becomes upwards; None if nothing comes through or it is too long."""
+        todo, done = [product], list[Term]()
         while todo:
             scale, vectors = todo.pop()
             below = [node for node in vectors if node not in self.bearing]
@@ -219,11 +240,11 @@ class _Sums:
                 continue
             # The last one first: by then all its children have spoken.
             node = max(below, key=self.rank.__getitem__)
-            vector = vectors.pop(node)
-            terms = self.up(node, vector)
-            if terms is None or len(todo) + len(done) + len(terms) > MOST_TERMS:
+            terms = self.up(node, vectors[node])
+            if terms is None or len(todo) + len(done) + len(terms) > most:
                 return None
-            todo += [(scale * number, _product(vectors, more)) for number, more in terms]
+            rest = {other: vector for other, vector in vectors.items() if other != node}
+            todo += [(scale * number, _product(rest, more)) for number, more in terms]
         return done
 
     def up(self, node: str, vector: Array) -> list[Term] | None:
@@ -232,6 +253,12 @@ class _Sums:
         if isinstance(family, Table):
             return self.up_table(family, vector)
         absent, present = vector.tolist()
+        (quiet, acted), free = self.causes(family)
+        if len(free) == 1:
+            ((parent, links),) = free.items()
+            return _kept(
+                [(1.0, {parent: absent * quiet * (1.0 - links) + present * (acted + quiet * links)})]
+            )
         if absent >= present:
             return _kept([(present, {}), *self.quiet(family, absent - present)])
         return _kept([(absent, {}), *self.loud(family, present - absent)])

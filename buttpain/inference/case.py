@@ -285,7 +285,7 @@ class Case:
         five_findings, version 1
         In every case: Buttock pain present
         Observed: Burning pain past the knee present
-        Not shown: 5 nodes that do not matter to the case
+        Not shown: 4 nodes that do not matter to the case
         """
         from buttpain.display.diagram import plot_diagram
 
@@ -327,6 +327,8 @@ class Case:
         parents = {parent for node in self.net.nodes for parent in self.net.parents(node)}
         said = set(self.net.given) - set(self.evidence) - parents
         shown = self.diagram.only(set(self.relevant(self._targets(None))) - said)
+        if not shown.nodes:
+            return self.diagram
         left_out = len(self.net.nodes) - len(shown.nodes) - len(said)
         if not left_out:
             return shown
@@ -392,14 +394,11 @@ class Case:
 
     def _gained(self, cut: Cut) -> float:
         """Return what an arrow carries, from its cut."""
-        hard = self._observed.hard
-        parent, child = self._position(cut.parent.name), self._position(cut.child.name)
-        if parent not in hard:
+        observed = self._observed.hard.get(self._position(cut.parent.name))
+        if observed is None:
             return cut.parent_gain(*self.marginals([cut.parent.name]))
-        if child in hard:
-            return 0.0
         (before,) = self.marginals([cut.child.name])
-        after = cut.child_without(int(hard[parent][0]), before)
+        after = cut.child_without(int(observed[0]), before)
         if after is None:
             theta = self.net.theta.copy()
             theta[self.net.spans[cut.child.name]] = cut.numbers()

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import combinations_with_replacement, product
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
+from tqdm.auto import tqdm
 
 import buttpain as bp
 from buttpain.analysis.learning import NotConverged, learn
@@ -341,3 +343,349 @@ def test_the_log_posterior_never_falls() -> None:
     values.append(log_posterior(net, frame, learn(net, frame, tolerance=1e-6).theta))
     assert (np.diff(values) > -1e-9).all()
     assert values[-1] > values[0] + 0.1
+
+
+# -- the truth ---------------------------------------------------------------------------------
+
+
+def clinic(base: float, ess: float) -> bp.Network:
+    """Return a condition that brings people to the clinic, as other things do, which are known."""
+    return network(
+        {
+            "cause": table(base, ess),
+            "sign": NoisyOr(("cause",), 0.1, ((None, 0.6),), worth(10, 10)),
+            "pain": NoisyOr(("cause",), 0.1, ((None, 0.8),), worth(KNOWN, KNOWN)),
+        },
+        {"pain": "present"},
+        {"cause": "condition"},
+    )
+
+
+def test_base_rates_are_those_of_everybody_not_of_the_selected() -> None:
+    """One in twenty has the cause, but one in three of those in the clinic; one in twenty is learned."""
+    frame = sample(clinic(0.05, KNOWN), 20_000, seed=1, missing={"cause": 0.3})
+    among_cases = float((frame["cause"].dropna() == "present").mean())
+    assert among_cases == pytest.approx(0.05 * 0.82 / (0.05 * 0.82 + 0.95 * 0.1), abs=0.02)
+    learned = learn(clinic(0.2, 5), frame)
+    _, present = learned.theta[learned.spans["cause"]]
+    error = math.sqrt(present * (1 - present) / learned.ess[1])
+    assert abs(present - 0.05) < 4 * error
+    assert error < 0.002
+    assert bp.observe(learned).probability("cause") == pytest.approx(among_cases, abs=0.005)
+
+
+def test_the_error_falls_with_the_root_of_the_number_of_cases() -> None:
+    """Four times the cases, half the error: the slope of one logarithm over the other is about -1/2."""
+    # The links of the selection are known: who was turned away is never seen, and they hang on that.
+    families = {**mixed().families, "pain": replace(mixed().families["pain"], provenance=worth(*[KNOWN] * 4))}
+    net = replace(mixed(), families=families)
+    truth = shifted(net, 3)
+    sizes, errors = (100, 400, 1600, 6400), list[float]()
+    for n in sizes:
+        apart = [
+            learn(net, sample(truth, n, seed=seed, missing=0.2, latent=True)).theta - truth.theta
+            for seed in range(4)
+        ]
+        errors.append(float(np.sqrt(np.mean(np.square(apart)))))
+    slope = float(np.polyfit(np.log(sizes), np.log(errors), 1)[0])
+    assert -0.6 < slope < -0.4, errors
+
+
+def test_a_mechanism_that_nobody_sees_is_learned_from_what_it_brings_about() -> None:
+    """Its links are not known apart, but how often each condition shows each sign is."""
+    signs = {
+        f"sign{i}": NoisyOr(("latent",), leak, ((None, link),), worth(4, 4))
+        for i, (leak, link) in enumerate(((0.1, 0.8), (0.05, 0.6), (0.2, 0.7)))
+    }
+    families: dict[str, Table | NoisyOr] = {
+        "cause": table(0.4, 4),
+        "latent": NoisyOr(("cause",), 0.05, ((None, 0.7),), worth(4, 4)),
+        **signs,
+    }
+    truth = network(families, roles={"latent": "mechanism"})
+    begun = truth.with_theta(np.where(truth.theta < 0.5, truth.theta + 0.15, truth.theta - 0.15))
+    learned = learn(begun, sample(truth, 4000, seed=2))
+    for sign in signs:
+        for present in (True, False):
+            found, wanted, before = (
+                bp.observe(net, cause=present).probability(sign) for net in (learned, truth, begun)
+            )
+            assert abs(found - wanted) < 0.03
+            assert abs(before - wanted) > 0.03 or present
+
+
+# -- laws --------------------------------------------------------------------------------------
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 5))
+@settings(max_examples=8)
+def test_neither_the_order_of_rows_nor_that_of_columns_matters(random: st.DataObject, seed: int) -> None:
+    """Cases are a set: the same numbers to the last bit in any order of rows, nearly so of columns."""
+    net = small()
+    frame = sample(net, 60, seed=seed, missing=0.4)
+    order = list(range(60))
+    random.shuffle(order)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
+    learned, other = learn(net, frame), learn(net, frame.iloc[order])
+    assert (learned.theta == other.theta).all()
+    assert (learned.ess == other.ess).all()
+    turned = learn(net, frame[frame.columns[::-1]])
+    assert turned.theta == pytest.approx(learned.theta, abs=1e-4)
+
+
+def test_a_weight_is_so_many_rows() -> None:
+    """Weights of whole numbers do what repeating the rows does; a series of them is taken by its index."""
+    net = small()
+    frame = sample(net, 12, seed=1, missing=0.3)
+    weights = np.array([1, 2, 3, 0, 5, 1, 1, 4, 2, 1, 1, 2])
+    weighed = learn(net, frame, weights=weights, tolerance=1e-7)
+    repeated = learn(net, frame.iloc[np.repeat(np.arange(12), weights)], tolerance=1e-7)
+    assert weighed.theta == pytest.approx(repeated.theta, abs=1e-8)
+    assert weighed.ess == pytest.approx(repeated.ess, rel=1e-5)
+    series = learn(net, frame, weights=pd.Series(weights, index=frame.index), tolerance=1e-7)
+    assert (series.theta == weighed.theta).all()
+
+
+def test_two_halves_of_whole_cases_teach_what_all_of_them_do() -> None:
+    """Where nothing is left out, what was learned first is the prior of what comes next."""
+    net = network({"cause": table(0.3, 8), "sign": table([0.2, 0.7], 6, 9, parents=("cause",))})
+    frame = sample(net, 200, seed=4)
+    at_once = learn(net, frame, tolerance=1e-9)
+    in_turn = learn(learn(net, frame.iloc[:70], tolerance=1e-9), frame.iloc[70:], tolerance=1e-9)
+    assert in_turn.theta == pytest.approx(at_once.theta, abs=1e-8)
+    assert in_turn.ess == pytest.approx(at_once.ess, rel=1e-6)
+
+
+def test_a_likelihood_of_one_state_alone_is_that_state() -> None:
+    """Columns of likelihoods are read as in `posteriors`, and their scale does not matter."""
+    net = small()
+    hard = pd.DataFrame({"sign": ["present", "absent", "present"]})
+    soft = pd.DataFrame({"sign:present": [0.3, 0.0, 7.0], "sign:absent": [0.0, 2.0, 0.0]})
+    assert learn(net, soft, tolerance=1e-7).theta == pytest.approx(
+        learn(net, hard, tolerance=1e-7).theta, abs=1e-8
+    )
+    even = pd.DataFrame({"sign:present": [0.5], "sign:absent": [0.5]})
+    assert learn(net, even).theta == pytest.approx(net.theta, abs=1e-9)
+
+
+# -- how sure ----------------------------------------------------------------------------------
+
+
+def hessian(net: bp.Network, frame: pd.DataFrame, theta: Array, free: tuple[int, ...]) -> Array:
+    """Return minus the second derivatives of the log posterior by the log-odds of some numbers."""
+
+    def value(*steps: tuple[int, float]) -> float:
+        there = theta
+        for i, by in steps:
+            there = moved(net, there, i, by)
+        return log_posterior(net, frame, there)
+
+    h, found = 1e-3, np.empty((len(free), len(free)))
+    for j, k in combinations_with_replacement(range(len(free)), 2):
+        corners = [(a, b, value((free[j], a * h), (free[k], b * h))) for a in (1, -1) for b in (1, -1)]
+        found[j, k] = found[k, j] = -sum(a * b * corner for a, b, corner in corners) / (4 * h * h)
+    return found
+
+
+@pytest.mark.parametrize("unknown", ["cause", "sign", "other"])
+def test_a_lone_unknown_number_has_the_exact_information(unknown: str) -> None:
+    """With all other numbers known the new size is the curvature over value (1 - value); gaps or not."""
+    sizes = {"cause": (KNOWN,), "sign": (KNOWN, KNOWN), "other": (KNOWN, KNOWN), "pain": (KNOWN,) * 3}
+    sizes[unknown] = {"cause": (8.0,), "sign": (KNOWN, 9.0), "other": (KNOWN, 7.0)}[unknown]
+    families = {
+        node: replace(family, provenance=worth(*sizes[node])) for node, family in small().families.items()
+    }
+    net = replace(small(), families=families)
+    frame = sample(shifted(net, 2), 80, seed=9, missing={"cause": 0.6, "sign": 0.3, "other": 0.4})
+    learned = learn(net, frame.drop(columns="pain"), tolerance=1e-8)
+    i = {"cause": 1, "sign": 3, "other": 7}[unknown]
+    (curvature,) = hessian(small(), frame.drop(columns="pain"), learned.theta, (i,))[0]
+    expected = curvature / (learned.theta[i] * (1 - learned.theta[i]))
+    before = small().ess[i]
+    assert learned.ess[i] == pytest.approx(expected, rel=1e-3)
+    assert before < learned.ess[i]
+
+
+def test_numbers_learned_together_are_less_sure_by_about_what_the_hessian_says() -> None:
+    """Against the inverse of all second derivatives; taking each number alone would be far off."""
+    net = small()
+    for hidden, off, off_alone in ((0.7, 0.2, 0.5), (1.0, 0.7, 3.0)):
+        frame = sample(shifted(net, 2), 1000, seed=9, missing={"cause": hidden}).drop(columns="pain")
+        learned = learn(net, frame, tolerance=1e-6)
+        free = list(FREE)
+        full = hessian(net, frame, learned.theta, FREE)
+        spread = learned.theta[free] * (1 - learned.theta[free])
+        together, alone = 1 / np.diag(np.linalg.inv(full)) / spread, np.diag(full) / spread
+        assert (np.abs(np.log(learned.ess[free] / together)) < off).all()
+        assert np.log(alone / together).max() > off_alone
+
+
+@given(st.integers(0, 10**6), st.integers(1, 30))
+@settings(max_examples=15)
+def test_no_number_becomes_less_sure(seed: int, n: int) -> None:
+    """Sizes grow or stay, and without a selection by no more than the number of cases."""
+    net = replace(mixed(), given={})
+    learned = learn(net, sample(shifted(net, seed), n, seed=seed, missing=0.5))
+    assert (learned.ess >= net.ess * (1 - 1e-12)).all()
+    assert (learned.ess <= (net.ess + n) * (1 + 1e-9)).all()
+
+
+# -- where numbers come from -------------------------------------------------------------------
+
+
+def test_a_number_rests_on_whatever_brings_more_of_its_sample() -> None:
+    """Ten cases outweigh a guess worth five and not one worth fifty; notes tell of both."""
+    net = network({"rare": table(0.5, 5), "common": table(0.5, 50)})
+    learned = learn(net, pd.DataFrame({"rare": [True] * 10, "common": [True] * 10}), source=CLINIC)
+    rare, common = (learned.families[node].provenance[0] for node in ("rare", "common"))
+    assert (rare.source, common.source) == ("clinic", "panel")
+    assert learned.parameters.loc["rare=present", "grade"] == "B"
+    assert learned.parameters.loc["common=present", "grade"] == "F"
+    assert rare.note == ("a guess Learned from clinic: 0.5, worth 5 cases (panel), became 0.8333, worth 15.")
+    assert "worth 50 cases (panel)" in common.note
+    assert learned.sources == {**SOURCES, "clinic": Source(**CLINIC)}
+
+
+def test_cases_without_a_word_are_a_series_and_each_time_another() -> None:
+    """They get a key of their own, a grade that claims little, and their number."""
+    net = network({"sign": table(0.5, 5)})
+    frame = pd.DataFrame({"sign": [True] * 1200})
+    once = learn(net, frame)
+    assert once.sources["cases"] == Source(
+        "cases", "1,200 cases of which nothing else was said.", "case_series"
+    )
+    twice = learn(once, frame.iloc[:2000])
+    assert set(twice.sources) == {"panel", "cases", "cases2"}
+    assert twice.families["sign"].provenance[0].source == "cases"
+    assert "(cases)" in twice.families["sign"].provenance[0].note
+
+
+@pytest.mark.parametrize("name", ["five_findings", "mixed"])
+def test_a_learned_network_goes_through_a_file(name: str, tmp_path: Any) -> None:
+    """Values, sizes, sources and notes come back as they were, to the last bit."""
+    net = mixed() if name == "mixed" else bp.load_network(name)
+    learned = learn(net, sample(net, 100, seed=1, missing=0.3), source=CLINIC)
+    bp.save_network(learned, tmp_path / "learned.toml")
+    back = bp.load_network(tmp_path / "learned.toml")
+    assert (back.theta == learned.theta).all()
+    assert np.array_equal(back.ess, learned.ess)
+    assert back.provenance == learned.provenance
+    assert dict(back.sources) == dict(learned.sources)
+
+
+def test_numbers_without_a_size_need_one() -> None:
+    """A network of plain tables is refused until `ess` says what its rows are worth; then sources begin."""
+    net = bp.Network("plain", (Variable("sign"),), {"sign": Table((), np.array([0.5, 0.5]))})
+    frame = pd.DataFrame({"sign": [True, True]})
+    with pytest.raises(bp.UnknownUncertainty, match="2 of the 2 parameters"):
+        learn(net, frame)
+    learned = learn(net, frame, ess=2, tolerance=1e-9)
+    assert learned.theta[1] == pytest.approx(0.75, abs=1e-9)
+    assert learned.provenance[1].source == "cases"
+    assert "worth 2 cases (no source)" in learned.provenance[1].note
+
+
+# -- what is refused, and what is said ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "error", "words"),
+    [
+        (
+            pd.DataFrame({"sgn": [True]}),
+            {},
+            bp.UnknownNode,
+            r"ignore=\['sgn'\] leaves the column out.*'sign'\?",
+        ),
+        (pd.DataFrame({"sign": [True, "x"]}, index=["k", "l"]), {}, bp.UnknownState, "stands in row 'l'"),
+        (pd.DataFrame(index=range(3)), {}, ValueError, "has no columns to learn from"),
+        (pd.DataFrame(), {}, ValueError, "has no columns to learn from"),
+        (pd.DataFrame({"age": [1]}), {"ignore": ["age"]}, ValueError, "has no columns to learn from"),
+        (pd.DataFrame([[True, True]], columns=["sign", "sign"]), {}, ValueError, "column names must differ"),
+        (pd.DataFrame({"pain": [True, False]}), {}, bp.ImpossibleEvidence, r"in row 1: .*pain \(given\)"),
+        (pd.DataFrame({"sign": [1.0]}), {}, bp.UnknownState, "1.0 is no state of 'sign'"),
+        (pd.DataFrame({"sign": [True]}), {"weights": [1, 2]}, ValueError, "one number for each of 1 rows"),
+        (pd.DataFrame({"sign": [True]}), {"weights": [-1]}, ValueError, "that of row 0 is -1.0"),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"weights": pd.Series([1.0], index=["z"])},
+            ValueError,
+            "another index than the frame",
+        ),
+        (pd.DataFrame({"sign": [True]}), {"ignore": ["sgn"]}, ValueError, "is not there: 'sgn'.*'sign'"),
+        (pd.DataFrame({"sign": [True]}), {"ignore": "sign"}, TypeError, r"give \['sign'\]"),
+        (pd.DataFrame({"sign": [True]}), {"iterations": 0}, ValueError, "at least 1; it is 0"),
+        (pd.DataFrame({"sign": [True]}), {"tolerance": 0.0}, ValueError, "positive; it is 0"),
+        (pd.DataFrame({"sign": [True]}), {"ess": -1.0}, ValueError, "positive; it is -1"),
+        (pd.DataFrame({"sign": [True]}), {"memory": 100}, ValueError, "raise the bound with memory="),
+        (pd.DataFrame({"sign": [True]}), {"source": {"key": "x"}}, ValueError, "needs a cite"),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"source": {"kye": "x"}},
+            ValueError,
+            r"no 'kye'. Did you mean 'key'",
+        ),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"source": {**CLINIC, "kind": "cohrt"}},
+            ValueError,
+            "Did you mean 'cohort'",
+        ),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"source": {**CLINIC, "key": "panel"}},
+            ValueError,
+            "another source 'panel'",
+        ),
+        ({"sign": [True]}, {}, TypeError, "in a pandas DataFrame, not in dict"),
+    ],
+    ids=range(22),
+)
+def test_what_cannot_be_learned_from_is_refused(
+    frame: Any, options: Mapping[str, Any], error: type[Exception], words: str
+) -> None:
+    """Each mistake is named, with the row or the column, and what to do."""
+    with pytest.raises(error, match=words):
+        learn(small(), frame, **options)
+
+
+def test_cases_that_cannot_be_are_named_all() -> None:
+    """Observations that exclude each other, in every row that has them, under their own labels."""
+    net = network({"cause": table(0.5, 5), "sign": NoisyOr(("cause",), 0.0, ((None, 0.5),), worth(KNOWN, 4))})
+    frame = pd.DataFrame(
+        {
+            "cause": ["absent", "present", "absent", "absent"],
+            "sign": ["present", "present", "absent", "present"],
+        },
+        index=["p", "q", "r", "s"],
+    )
+    with pytest.raises(bp.ImpossibleEvidence, match=r"rows 'p', 's': .*cause=absent") as caught:
+        learn(net, frame)
+    assert caught.value.rows == ("p", "s")
+
+
+def test_ignored_columns_say_nothing() -> None:
+    """Neither those that are no nodes nor nodes that are not to be looked at."""
+    net = small()
+    frame = pd.DataFrame({"sign": [True, False], "name": ["x", "y"], "other": [True, True]})
+    assert (learn(net, frame, ignore=["name", "other"]).theta == learn(net, frame[["sign"]]).theta).all()
+
+
+def test_stopping_early_is_said() -> None:
+    """The warning says after how many steps, and how far the numbers were from settling."""
+    net = small()
+    with pytest.warns(
+        NotConverged, match=r"after 1 step while .* more than the tolerance of 1e-06; allow more"
+    ):
+        learn(net, sample(net, 50, missing=0.5), iterations=1, tolerance=1e-6)
+
+
+def test_nothing_is_printed_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """No bar where nobody watches; with `progress=True` one comes on standard error."""
+    net = small()
+    frame = sample(net, 50, missing=0.5)
+    learn(net, frame)
+    assert capsys.readouterr() == ("", "")
+    with patch("tqdm.auto.tqdm", wraps=tqdm) as bar:
+        learn(net, frame, progress=True)
+    assert bar.call_args.kwargs["disable"] is False
+    assert bar.call_args.kwargs["total"] == 200

@@ -201,8 +201,8 @@ def test_both_ways_agree_on_every_joint_answer() -> None:
 def test_what_is_no_more_than_noise_decides_nothing() -> None:
     """Joint answers that rounding alone makes possible have no weight; nor does it break ties."""
     families = {"d": table(0.5), "r": table(0.5)}
-    families |= {f"f{i}": table(0.1 + i / 20, 0.3 + i / 15, parents=["d"]) for i in range(4)}
-    families |= {f"g{i}": table(0.1 + i / 20, 0.3 + i / 15, parents=["r"]) for i in range(4)}
+    families |= {f"f{i}": table(0.1 + i / 20, 0.3 + i / 15, parents=["d"]) for i in range(3)}
+    families |= {f"g{i}": table(0.1 + i / 20, 0.3 + i / 15, parents=["r"]) for i in range(3)}
     net = network({"d": "condition", "r": "condition"}, families)
     result = same_decision(bp.observe(net))
     findings = [name for name in families if len(name) == 2]

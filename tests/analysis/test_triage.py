@@ -229,7 +229,7 @@ def test_every_result_about_a_case_shows_its_red_flags_first() -> None:
     (alert,) = case.alerts()
     assert alert.startswith("PROMPT: Sacral stress fracture not excluded (P(Sacral stress fracture) = ")
     target = "sacral_stress_fracture"
-    results = [case.posterior(), case.posterior([target]), bp.sensitivity(case, target)]
+    results: list[Any] = [case.posterior(), case.posterior([target]), bp.sensitivity(case, target)]
     for result in results:
         assert repr(result).startswith("! PROMPT: Sacral stress fracture not excluded")
         page = result._repr_html_()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
@@ -22,7 +22,8 @@ from buttpain.display import plots
 from buttpain.display.diagram import MOST_LINES, plot_diagram
 from buttpain.display.layers import Arrow, Diagram, Node
 from buttpain.model.network import NoisyOr, Table, Variable
-from strategies import networks
+from reference import probability_of
+from strategies import networks, networks_with_evidence
 
 EVIDENCE = {
     "sit_bone_tenderness": True,
@@ -214,6 +215,21 @@ def test_lines_and_heads_follow_the_arrows_of_any_network(net: bp.Network) -> No
     plt.close("all")
 
 
+@settings(max_examples=25)
+@given(drawn=networks_with_evidence(max_nodes=5))
+def test_any_case_has_a_picture(drawn: tuple[bp.Network, dict[str, Any]]) -> None:
+    """Whatever was observed of whatever network, what matters is drawn, and there is a page."""
+    net, evidence = drawn
+    assume(not any(isinstance(evidence.get(n), str) and evidence[n] != s for n, s in net.given.items()))
+    assume(probability_of(net, evidence) > 1e-6)
+    case = bp.observe(net, evidence)
+    axes = case.plot()
+    shown = {plain(text) for box in boxes(axes) for text in inside(axes, box)}
+    assert {net.label(node) for node in (*evidence, *net.conditions)} <= shown
+    assert case.to_html()
+    plt.close("all")
+
+
 def test_arrows_into_a_full_column_are_dots(large: bp.Network, whole: Axes) -> None:
     """With too many lines the last column is a table: a dot in the child's row under the parent's head."""
     rows = frames(whole)
@@ -313,6 +329,7 @@ def test_no_text_covers_another_or_leaves_the_page(
 def test_each_node_of_the_network_is_there_once(large: bp.Network, whole: Axes) -> None:
     """Every label stands in one box, and those that head a column of the table in one there."""
     found = [plain(text) for box in boxes(whole) for text in inside(whole, box)]
+    assert found.count("test") == len(large.findings)  # how a finding is found; of others it is not told
     heads = {parent for finding in large.findings for parent in large.parents(finding)}
     for node in large.nodes:
         assert found.count(large.label(node)) == 1 + (node in heads), node
@@ -379,6 +396,14 @@ def test_a_single_node_left_out_is_one() -> None:
         {"a": Table((), np.array([0.5, 0.5])), "b": NoisyOr(("a",), 0.1, ((None, 0.5),))},
     )
     assert "Not shown: 1 node that does not matter" in bp.observe(net).plot().get_title(loc="left")
+
+
+def test_a_case_in_which_nothing_matters_is_drawn_whole() -> None:
+    """Where all that there is holds in every case, that is drawn, since there is nothing else."""
+    families = {"a": Table((), np.array([0.5, 0.5]))}
+    net = bp.Network("one", (Variable("a"),), families, {"a": "present"})
+    axes = bp.observe(net).plot()
+    assert [plain(text) for box in boxes(axes) for text in inside(axes, box)] == ["a", "present"]
 
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 41).tolist())

@@ -84,9 +84,18 @@ def test_arrows_of_one_node_share_a_lane() -> None:
         ("ab xy", "ax ay bx by", 1, 1),
         # Here the barycentre method alone stays at 2.
         ("abcd xyz", "ax by cx cz dx dy", 4, 0),
+        # And here switching from the order given or from the barycentres stays at 1.
+        ("abcd wxyz", "ax bz cy dw dx dz", 6, 0),
         ("abcd e wxyz", "az by cx dw ez ey", 11, 0),
     ],
-    ids=["reversed", "three columns", "cannot be less", "by switching", "through lanes"],
+    ids=[
+        "reversed",
+        "three columns",
+        "cannot be less",
+        "by switching",
+        "from another start",
+        "through lanes",
+    ],
 )
 def test_known_least_crossings_are_found(columns: str, arrows: str, before: int, least: int) -> None:
     """Where the least number of crossings is known, it is reached."""
