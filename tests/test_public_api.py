@@ -18,13 +18,13 @@ FUNCTIONS = {
     "explore": "(case_or_net, *, samples=500, seed=0, ess=None)",
     "from_pgmpy": "(model, *, normalize=False)",
     "learn": "(net, frame, *, weights=None, ignore=(), ess=None, source=None, iterations=200, "
-    "tolerance=0.001, progress=None, memory=2147483648)",
+    "tolerance=0.0001, progress=None, memory=2147483648)",
     "load_network": "(name_or_path)",
     "next_findings": "(case, n=5, target=None, cost=None, *, steps=1, among=None)",
     "observe": "(net, evidence=None, *, memory=2147483648, **findings)",
     "posteriors": "(net, frame, targets=None, *, extra='error', impossible='error', progress=None, "
     "memory=2147483648)",
-    "same_decision": "(case, k=10, *, among=None, target=None, state=None, threshold=None, "
+    "same_decision": "(case, k=8, *, among=None, target=None, state=None, threshold=None, "
     "samples=2000, seed=0)",
     "sample": "(net, n, seed=0, *, evidence=None, missing=None, latent=False, memory=2147483648)",
     "save_network": "(net, path)",
@@ -43,8 +43,10 @@ CLASSES = {
         "nodes": "",
         "parameters": "",
         "parents": "(node)",
+        "plot": "(ax=None, *, focus=None)",
         "risk_factors": "",
         "states": "(node)",
+        "to_html": "(path=None)",
     },
     "Case": {
         "evidence": "",
@@ -52,8 +54,11 @@ CLASSES = {
         "log_evidence": "",
         "most_probable_explanation": "()",
         "observe": "(evidence=None, /, **findings)",
+        "plot": "(ax=None, *, focus=None)",
         "posterior": "(targets=None)",
         "probability": "(node, state=True)",
+        "red_flags": "",
+        "to_html": "(path=None)",
     },
     "Posterior": {
         "__getitem__": "(node)",

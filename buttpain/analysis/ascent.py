@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from buttpain.analysis.cases import Cases
+from buttpain.display.progress import progress_bar
 from buttpain.errors import UnknownUncertainty
 from buttpain.inference.counts import Distributions
 from buttpain.inference.structure import structure_of
@@ -193,14 +194,11 @@ class Posterior:
         -----
         NotConverged
         """
-        from tqdm.auto import tqdm
-
         point, past, steps = self.at(np.zeros(self._prior.places.size)), deque[_Secant](maxlen=REMEMBERED), 0
         if not math.isfinite(point.value):
             self._cases.refuse_impossible(self._prior.mean)
-        # disable=None: no bar unless standard error is a terminal.
         hidden = None if progress is None else not progress
-        with tqdm(total=iterations, unit="step", disable=hidden, delay=1.0) as bar:
+        with progress_bar(iterations, "step", hidden=hidden) as bar:
             while point.unsettled > tolerance and steps < iterations:
                 further = self._further(point, past)
                 if further is None:

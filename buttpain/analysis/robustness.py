@@ -40,7 +40,7 @@ _SHOWN = 8
 
 def same_decision(  # noqa: PLR0913 -- what is known, what is decided, and how exactly
     case: Case,
-    k: int | None = 10,
+    k: int | None = 8,
     *,
     among: Sequence[str] | None = None,
     target: str | None = None,

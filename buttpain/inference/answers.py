@@ -162,7 +162,7 @@ def joint_answers(
     parts = [
         (place, column, number)
         for place, product in enumerate(products)
-        for column, number in columns.add(sums.carried(product) or [])
+        for column, number in columns.add(sums.carried(product))
     ]
     places, taken, numbers = (np.array(part) for part in zip(*parts, strict=True))
     marginals, ratio = case.under(targets, columns.weights(net.states))
@@ -182,6 +182,10 @@ def _difference(joint: Array, axes: Sequence[int]) -> Array:
         by_answer = np.moveaxis(joint, axis, 0)
         by_answer[1] -= by_answer[0]
     return np.maximum(joint, 0.0)
+
+
+class _StoppedError(Exception):
+    """A factor that a table does not let through, or that becomes too many terms."""
 
 
 class _Sums:
@@ -220,17 +224,19 @@ class _Sums:
                 (absent,) = self.quiet(family, 1.0)
                 return [absent, (1.0, {})], True
             found = [self.up_table(family, vector) for vector in vectors]
-            if None not in found:
-                return [terms[0] if terms else (0.0, {}) for terms in found if terms is not None], False
+            return [terms[0] if terms else (0.0, {}) for terms in found], False
         return [(1.0, {node: vector}) for vector in vectors], False
 
     def of(self, key: Key) -> list[Term] | None:
         """Return the sum of one answer, or None if it does not come through or is too long."""
         node, state = key
-        return self.carried((1.0, {node: np.eye(len(self.net.states(node)))[state]}), MOST_TERMS)
+        try:
+            return self.carried((1.0, {node: np.eye(len(self.net.states(node)))[state]}), MOST_TERMS)
+        except _StoppedError:
+            return None
 
-    def carried(self, product: Term, most: float = math.inf) -> list[Term] | None:
-        """Return the sum that a product becomes upwards; None if nothing comes through or it is too long."""
+    def carried(self, product: Term, most: float = math.inf) -> list[Term]:
+        """Return the sum that a product becomes upwards."""
         todo, done = [product], list[Term]()
         while todo:
             scale, vectors = todo.pop()
@@ -241,13 +247,13 @@ class _Sums:
             # The last one first: by then all its children have spoken.
             node = max(below, key=self.rank.__getitem__)
             terms = self.up(node, vectors[node])
-            if terms is None or len(todo) + len(done) + len(terms) > most:
-                return None
+            if len(todo) + len(done) + len(terms) > most:
+                raise _StoppedError
             rest = {other: vector for other, vector in vectors.items() if other != node}
             todo += [(scale * number, _product(rest, more)) for number, more in terms]
         return done
 
-    def up(self, node: str, vector: Array) -> list[Term] | None:
+    def up(self, node: str, vector: Array) -> list[Term]:
         """Return the sum over a node's states of a vector on it, as terms on its parents."""
         family = self.net.families[node]
         if isinstance(family, Table):
@@ -263,12 +269,12 @@ class _Sums:
             return _kept([(present, {}), *self.quiet(family, absent - present)])
         return _kept([(absent, {}), *self.loud(family, present - absent)])
 
-    def up_table(self, family: Table, vector: Array) -> list[Term] | None:
+    def up_table(self, family: Table, vector: Array) -> list[Term]:
         places = tuple(self.hard.get(parent, slice(None)) for parent in family.parents)
         left = (family.values @ vector)[places]
         free = [parent for parent in family.parents if parent not in self.hard]
         if len(free) > 1:
-            return None
+            raise _StoppedError
         return _kept([(1.0, {free[0]: left})] if free else [(float(left), {})])
 
     def quiet(self, family: NoisyOr, scale: float) -> Iterator[Term]:
