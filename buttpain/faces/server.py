@@ -8,7 +8,7 @@ import functools
 import os
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from importlib import import_module
@@ -24,9 +24,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
@@ -98,6 +97,17 @@ def _route(path: str) -> str:
     return path if path in PATHS else NETWORK if path.startswith(f"{NETWORKS}/") else "other"
 
 
+def _files(page: Path) -> Iterator[Route]:
+    """Yield a route for each file of the page; a mount at `/` would swallow what other paths refuse."""
+    for file in sorted(page.glob("*.*")):
+        path = "/" if file.name == "index.html" else f"/{file.name}"
+        yield Route(path, functools.partial(_file, file))
+
+
+async def _file(file: Path, _: Request) -> Response:
+    return FileResponse(file)
+
+
 def application(settings: Settings | None = None, page: Path = PAGE) -> Starlette:
     """Return the service as an ASGI application.
 
@@ -161,7 +171,7 @@ def application(settings: Settings | None = None, page: Path = PAGE) -> Starlett
             Route(NETWORKS, all_networks),
             Route(NETWORK, one_network),
             *(Route(item.path, asked(item), methods=["POST"]) for item in QUESTIONS),
-            *([Mount("/", StaticFiles(directory=page, html=True))] if page.is_dir() else []),
+            *_files(page),
         ],
         middleware=[
             Middleware(Guard, settings=settings, meters=meters, route=_route),
