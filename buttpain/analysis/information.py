@@ -32,6 +32,9 @@ Places = NDArray[np.intp]
 _LEADING = 3
 """How many of the likeliest an answer is described by, unless told otherwise."""
 
+_DIGITS = 12
+"""Decimals to which the worth of two findings has to differ for one to come first."""
+
 _UNLISTED = 5
 """Findings beside the best that are named because they may raise the urgency."""
 
@@ -109,7 +112,8 @@ def next_findings(  # noqa: PLR0913 -- the public contract, and one option a dec
 
 def _by_worth(information: Array, cost: Array) -> Places:
     """Return the order by information per cost; of equals the more informative, then the first."""
-    return np.lexsort((-information, -_per_cost(information, cost)))
+    # Rounded, so that equals are not ordered by their last digits.
+    return np.lexsort((-information.round(_DIGITS), -_per_cost(information, cost).round(_DIGITS)))
 
 
 def _per_cost(information: Array, cost: Array) -> Array:

@@ -603,8 +603,18 @@ def test_two_steps_count_costs() -> None:
     assert set(row["then"].values()) == {"poor"}
     assert row["cost_2"] == 2
     row = next(item for item in result.to_frame().to_dict("records") if item["finding"] == "apart")
-    assert row["information_2"] < row["per_cost_2"] * 3
-    assert result.findings[0] == "poor"
+    assert set(row["then"].values()) == {"fever"}
+    assert row["per_cost_2"] == pytest.approx(row["information_2"] / 2)
+    assert result.findings[:2] == ("fever", "poor")
+    assert result.findings.index("good") > 1
+
+
+def test_equals_keep_their_order() -> None:
+    """Two findings that make the same pair are worth the same: the better first step stays first."""
+    result = next_findings(bp.observe(FIVE, pain_running_uphill=True), 2, cost=1, steps=2)
+    told = result.to_frame()["information_2"].tolist()
+    assert told[0] == pytest.approx(told[1], rel=1e-13)
+    assert result.findings == ("sit_bone_tenderness", "burning_pain_past_knee")
 
 
 def test_two_steps_when_one_is_left() -> None:

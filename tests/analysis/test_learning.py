@@ -86,7 +86,7 @@ def shifted(net: bp.Network, seed: int) -> bp.Network:
             own, size = theta[span][start : start + width], sizes[start]
             if math.isfinite(size):
                 own[:] = rng.dirichlet(own * size) if width > 1 else rng.beta(own * size, (1 - own) * size)
-    return net.with_theta(np.clip(theta, 1e-4, 1 - 1e-4)) if theta.min() < 1e-4 else net.with_theta(theta)
+    return net.with_theta(theta)
 
 
 # -- nothing to learn --------------------------------------------------------------------------
@@ -331,18 +331,20 @@ def test_no_difference_leads_further_up() -> None:
         assert abs(before[0] - before[1]) / 2e-4 > 1e-3
 
 
-def test_the_log_posterior_never_falls() -> None:
-    """Step after step, from the prior on, until the last."""
+@pytest.mark.parametrize("seed", [0, 3], ids=["full steps", "steps that go too far"])
+def test_the_log_posterior_never_falls(seed: int) -> None:
+    """Step after step, from the prior to the mode, also where the prior is far off and steps must be halved."""
     net = small()
-    frame = sample(shifted(net, 7), 300, seed=8, missing={"cause": 1.0, "sign": 0.3}).drop(columns="pain")
+    truth = shifted(shifted(net, seed), seed + 100)
+    frame = sample(truth, 2000, seed=seed, missing=0.3)
     values = [log_posterior(net, frame, net.theta)]
-    for steps in range(1, 5):
+    for steps in range(1, 12):
         with pytest.warns(NotConverged, match=f"stopped after {steps} step"):
             stopped = learn(net, frame, iterations=steps, tolerance=1e-9)
         values.append(log_posterior(net, frame, stopped.theta))
     values.append(log_posterior(net, frame, learn(net, frame, tolerance=1e-6).theta))
-    assert (np.diff(values) > -1e-9).all()
-    assert values[-1] > values[0] + 0.1
+    assert (np.diff(values) > -1e-7).all()
+    assert values[-1] > values[0] + 10
 
 
 # -- the truth ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -208,6 +209,13 @@ def test_what_is_no_more_than_noise_decides_nothing() -> None:
     findings = [name for name in families if len(name) == 2]
     wanted = enumerated(net, {}, findings, [("d", "present"), ("r", "present")])
     assert result.probability == pytest.approx(wanted["d", "present"], abs=1e-12)
+    case = bp.observe(network({"d": "condition", "r": "condition"}, {**families, "f": table(0.5)}))
+    chances = np.array([1 - 1e-10, 1e-10])
+    both = [np.stack([chances / 2, chances / 2]), np.stack([chances / 2, chances / 2 + [0, 1e-14]])]
+    with patch.object(module, "joint_answers", lambda *_: (chances, both)):
+        made, weights = module._of_every(case, ["f"], module._Decision.of(case, None, None, None))
+    assert made.tolist() == [0, 0]
+    assert weights.tolist() == chances.tolist()
     sure = network({"d": "condition"}, {"d": table(0.0), "f": table(0.0), "g": table(1.0)})
     assert same_decision(bp.observe(sure), target="d", threshold=0.5).probability == 1
 

@@ -154,6 +154,19 @@ def test_a_rare_present_finding_keeps_its_digits() -> None:
     assert_same_number(float(found.marginals[0][1, 1]), float(wanted[1]), 1e-13)
 
 
+def test_a_rare_finding_with_a_long_sum_is_weighed_where_it_stands() -> None:
+    """Where present has too many terms it is not left as a difference either."""
+    causes = tuple(f"c{i}" for i in range(5))
+    families: dict[str, Table | NoisyOr] = {name: root(1e-4) for name in causes}
+    families["f"] = NoisyOr(causes, 1e-13, ((None, 1e-8),) * 5)
+    net = made(families)
+    with patch.object(module, "MOST_TERMS", 3):
+        found = answers_of(bp.observe(net), ["f"], ["c0"])
+    wanted = joint_posterior(net, {}, ["f", "c0"])[1]
+    assert_same_number(float(found.probability[1]), float(wanted.sum()), 1e-13)
+    assert_same_number(float(found.marginals[0][1, 1]), float(wanted[1] / wanted.sum()), 1e-13)
+
+
 def test_a_rare_finding_below_another_keeps_its_digits() -> None:
     """The same through a mechanism that nothing else asks about."""
     net = made(
@@ -265,6 +278,16 @@ def test_joint_answers_are_as_enumerated(drawn: tuple[bp.Network, Evidence], dat
     if target not in findings:
         both = joint_posterior(case.net, case.evidence, [target, *findings])
         assert np.abs(joint - both).max() <= NOISE / 100
+
+
+def test_a_finding_that_acts_on_another_is_asked_as_it_stands() -> None:
+    """Of two findings, one of them the other's cause, both answers together are as enumerated."""
+    families: dict[str, Table | NoisyOr] = {"c": root(0.3)}
+    families["f"] = NoisyOr(("c",), 0.1, ((None, 0.7),))
+    families["g"] = NoisyOr(("c", "f"), 0.05, ((None, 0.3), (None, 0.6)))
+    net = made(families)
+    _, (joint,) = joint_answers(bp.observe(net), ["g", "f"], ["c"])
+    np.testing.assert_allclose(joint, joint_posterior(net, {}, ["c", "g", "f"]), atol=1e-14)
 
 
 def test_joint_answers_couple_nothing() -> None:
