@@ -108,8 +108,9 @@ def test_the_wheel_holds_the_package_and_its_networks_only(wheel: Path) -> None:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "buttpain").rglob("*.py")}
     networks = {f"buttpain/networks/{name}" for name in SHIPPED}
-    folders = [ROOT / "buttpain/faces/schemas", ROOT / "buttpain/faces/page", ROOT / "buttpain/faces/assets"]
+    folders = [ROOT / "buttpain/faces/schemas", ROOT / "buttpain/faces/page"]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    files += [path for path in (ROOT / "buttpain/faces").glob("*.*") if path.suffix in {".js", ".css"}]
     data = {path.relative_to(ROOT).as_posix() for path in files}
     assert data
     assert names == modules | networks | data | {"buttpain/py.typed", "buttpain/display/page.html"}

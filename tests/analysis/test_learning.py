@@ -333,7 +333,7 @@ def test_no_difference_leads_further_up() -> None:
 
 @pytest.mark.parametrize("seed", [0, 3], ids=["full steps", "steps that go too far"])
 def test_the_log_posterior_never_falls(seed: int) -> None:
-    """Step after step, from the prior to the mode, also where the prior is far off and steps must be halved."""
+    """Step after step, from the prior to the mode, also where the prior is far off and steps are halved."""
     net = small()
     truth = shifted(shifted(net, seed), seed + 100)
     frame = sample(truth, 2000, seed=seed, missing=0.3)

@@ -27,6 +27,6 @@ def test_large_examples_are_answered_as_pgmpy_answers_them(name: str) -> None:
 
 def test_a_bound_too_small_for_the_network_is_said_at_once() -> None:
     """What would take more than the bound is refused with its width and size, and nothing is allocated."""
-    case = bp.observe(bp.load_network(example_path("andes")), memory=2**20)
+    case = bp.observe(bp.load_network(example_path("andes")), memory=2**12)
     with pytest.raises(bp.NetworkTooComplex, match=r"network '.*' needs a table of [\d,]+ entries"):
         case.posterior()
