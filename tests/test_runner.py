@@ -248,21 +248,24 @@ def test_nothing_is_urgent_before_anything_is_known(net: bp.Network) -> None:
 
 
 @pytest.mark.parametrize(
-    ("findings", "urgency"),
+    ("findings", "name", "urgency"),
     [
-        (["saddle_anaesthesia"], "emergency"),
-        (["fever", "infection_risk"], "same_day"),
-        (["history_of_cancer", "night_or_rest_pain"], "prompt"),
-        (["groin_pain", "hop_test_pain"], "prompt"),
-        (["groin_pain", "weight_bearing_pain", "antalgic_gait"], "same_day"),
-        (["reduced_pulses_or_exertional_abpi"], "prompt"),
-        (["bilateral_leg_symptoms", "motor_weakness"], "emergency"),
-        (["motor_weakness"], "prompt"),
+        (["saddle_anaesthesia"], "cauda_equina_signs", "emergency"),
+        (["bladder_bowel_dysfunction"], "cauda_equina_signs", "emergency"),
+        (["bilateral_leg_symptoms", "motor_weakness"], "both_legs_with_deficit", "emergency"),
+        (["fever", "infection_risk"], "fever_with_infection_risk", "same_day"),
+        (["groin_pain", "weight_bearing_pain", "antalgic_gait"], "femoral_neck_unable", "same_day"),
+        (["history_of_cancer", "night_or_rest_pain"], "cancer_with_warning", "prompt"),
+        (["groin_pain", "hop_test_pain"], "femoral_neck_hop", "prompt"),
+        (["reduced_pulses_or_exertional_abpi"], "weak_pulses", "prompt"),
+        (["motor_weakness"], "motor_weakness", "prompt"),
     ],
 )
-def test_red_flags(net: bp.Network, findings: list[str], urgency: str) -> None:
-    """Signs that must not wait are named first, whatever leads the ranking."""
+def test_red_flags(net: bp.Network, findings: list[str], name: str, urgency: str) -> None:
+    """Signs that must not wait fire their own rule, whatever leads the ranking, and head the result."""
     case = bp.observe(net, dict.fromkeys(findings, True))
+    fired = {item.flag.name: item.flag.urgency for item in bp.triage(case).red_flags}
+    assert fired[name] == urgency
     assert bp.triage(case).urgency == urgency
     assert repr(case.posterior()).startswith("! ")
 
