@@ -90,6 +90,7 @@ RULES = {
     "analysis.scores": _rule(8, inside="sklearn"),
     "analysis.truth": _rule(9, inside="pandas"),
     "analysis.evaluation": _rule(11, inside="pandas"),
+    "faces.use": _rule(15, top=""),
     "faces.schema": _rule(16, top="pydantic pydantic_core"),
     "faces.service": _rule(17, top="", inside="pandas"),
     "faces.guard": _rule(18, top="prometheus_client starlette"),

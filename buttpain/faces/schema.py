@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, W
 from pydantic_core import PydanticCustomError
 
 from buttpain.errors import ButtpainError, did_you_mean
+from buttpain.faces.use import USE
 from buttpain.inference.evidence import Observation
 
 __all__ = [
@@ -49,9 +50,6 @@ __all__ = [
 
 SCHEMA = "1"
 """Version of the schema; it changes when a client would have to."""
-
-USE = "For research and decision support; it is not a diagnosis."
-"""What every answer says of itself."""
 
 PUBLISHED = Path(__file__).parent / "schemas" / f"v{SCHEMA}"
 """Where the JSON Schemas stand."""

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from buttpain.analysis.triage import triage
 from buttpain.display.tables import wrapped
 from buttpain.errors import ButtpainError
+from buttpain.faces.use import USE
 from buttpain.inference.case import Case, observe
 from buttpain.model.network import Network, Variable
 
@@ -35,9 +36,6 @@ __all__ = [
 
 DEFAULT_NETWORK = "five_findings"
 """What is asked unless told otherwise."""
-
-USE = "For research and decision support; it is not a diagnosis."
-"""What every answer says of itself."""
 
 WORDS = {
     **dict.fromkeys(("yes", "y", "true", "1"), True),

@@ -15,7 +15,6 @@ from buttpain.analysis.explanation import explain
 from buttpain.analysis.information import next_findings
 from buttpain.faces import schema
 from buttpain.faces.schema import CaseRequest, CohortRequest, InvalidRequest, json_schemas, read
-from buttpain.faces.words import USE
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 STATED = st.one_of(
@@ -70,11 +69,6 @@ def test_requests_are_closed_and_answers_open() -> None:
     """A misspelt key of a request is refused; an answer may grow."""
     assert json_schemas()["case"]["additionalProperties"] is False
     assert "additionalProperties" not in json_schemas()["answer"]
-
-
-def test_one_sentence_of_use() -> None:
-    """Every face says the same of itself."""
-    assert schema.USE == USE
 
 
 @given(st.fixed_dictionaries({"network": NAMES}, optional=OPTIONS))
