@@ -51,7 +51,7 @@ from numpy.typing import NDArray
 
 from buttpain.inference.structure import MEMORY, Structure
 
-__all__ = ["IMPOSSIBLE", "OK", "TOO_COMPLEX", "posteriors_of_rows"]
+__all__ = ["IMPOSSIBLE", "OK", "TOO_COMPLEX", "posteriors_of_rows", "with_more_room"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
@@ -1431,7 +1431,23 @@ def posteriors_of_rows(
             for future in [pool.submit(thread) for _ in range(threads)]:
                 future.result()
 
-    left, arena = np.arange(rows), _ARENA
+    with_more_room(answer, status, limit)
+    return log_evidence, posterior, status
+
+
+def with_more_room(answer: Callable[[Ints, int], None], status: Ints, limit: float) -> None:
+    """Answer all rows, and those that found no room again with eight times as much, up to the limit.
+
+    Parameters
+    ----------
+    answer
+        Called with rows and the entries that each thread may take; sets their status.
+    status
+        Of each row; those that the limit does not hold end as `TOO_COMPLEX`.
+    limit
+        Entries that a thread may take at most.
+    """
+    left, arena = np.arange(status.size), _ARENA
     while len(left):
         answer(left, arena)
         left = np.flatnonzero(status == _NO_ROOM)
@@ -1439,4 +1455,3 @@ def posteriors_of_rows(
             status[left] = TOO_COMPLEX
             break
         arena = min(8 * arena, int(limit))
-    return log_evidence, posterior, status

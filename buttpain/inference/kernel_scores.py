@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from buttpain.inference.kernel import (
-    _ARENA,
     _EXPONENT,
     _NO_ROOM,
     _ROWS,
@@ -53,6 +52,7 @@ from buttpain.inference.kernel import (
     _table_leaf,
     _unary_leaf,
     _work_for,
+    with_more_room,
 )
 from buttpain.inference.structure import MEMORY, Factors, Structure
 
@@ -497,12 +497,5 @@ def scores_of_rows(
             for future in [pool.submit(thread) for _ in range(threads)]:
                 future.result()
 
-    left, arena = np.arange(rows), _ARENA
-    while len(left):
-        answer(left, arena)
-        left = np.flatnonzero(status == _NO_ROOM)
-        if arena >= limit:
-            status[left] = TOO_COMPLEX
-            break
-        arena = min(8 * arena, int(limit))
+    with_more_room(answer, status, limit)
     return log_evidence, scores, status
