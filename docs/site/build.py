@@ -61,7 +61,8 @@ def _built(source: Path, kept: Path, folder: Path) -> int:
         sys.exit('The site needs Sphinx and its theme; install them: python -m pip install -e ".[docs]"')
     strict = ("-W", "--keep-going", "-q")
     places = ("-c", HERE, "-d", kept, source, folder)
-    return sphinx([*strict, "-j", "2", *map(str, places)])
+    code: int = sphinx([*strict, "-j", "2", *map(str, places)])
+    return code
 
 
 if __name__ == "__main__":
