@@ -191,6 +191,8 @@ class Case:
         'lumbar_radicular_pain'
         """
         names = self._targets(targets)
+        if not names:
+            self._passes(())  # nothing is asked, but evidence that cannot be is refused all the same
         return Posterior(
             self.net,
             self.evidence,

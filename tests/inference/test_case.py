@@ -57,9 +57,9 @@ def test_posteriors_and_evidence_are_those_of_enumeration(drawn: tuple[bp.Networ
     case = bp.observe(net, evidence)
     probability = probability_of(net, evidence)
     if probability == 0:
-        for node in net.nodes:
+        for targets in (None, [], *([node] for node in net.nodes)):
             with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together"):
-                case.posterior([node])
+                case.posterior(targets)
         with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together"):
             _ = case.log_evidence
         return
@@ -181,6 +181,16 @@ def test_impossible_evidence_is_an_error_for_every_target(target: str) -> None:
         case.joint([target])
     with pytest.raises(bp.ImpossibleEvidence, match="a=present, sign=absent"):
         case.most_probable_explanation()
+
+
+def test_impossible_evidence_is_an_error_where_nothing_is_left_to_ask() -> None:
+    """A network without roles whose every node was observed has no target, and refuses all the same."""
+    net = either()
+    bare = bp.Network("bare", tuple(Variable(v.name, v.states) for v in net.variables), net.families)
+    case = bp.observe(bare, a=True, b=True, sign=False, level="low")
+    with pytest.raises(bp.ImpossibleEvidence, match="b=present, sign=absent"):
+        case.posterior()
+    assert len(bp.observe(bare, a=True, b=True, sign=True, level="low").posterior()) == 0
 
 
 def test_probability_takes_states_and_booleans_and_refuses_others() -> None:
