@@ -57,6 +57,7 @@ RULES = {
     "inference.posterior": _rule(6, inside="pandas"),
     "inference.maximum": _rule(6),
     "inference.circuit": _rule(7),
+    "inference.terms": _rule(7),
     "inference.case": _rule(8, inside="pandas"),
     "inference.kernel": _rule(6, top="numpy numba"),
     "inference.kernel_scores": _rule(7, top="numpy numba"),

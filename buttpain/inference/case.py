@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,10 @@ from buttpain.inference.evidence import Observation, Observed, heading, in_words
 from buttpain.inference.flags import Fired, fired
 from buttpain.inference.maximum import maximum
 from buttpain.inference.order import bits
-from buttpain.inference.plan import Plan, plan_for, plans_for
+from buttpain.inference.plan import Plan, is_wide, plan_for, plans_for
 from buttpain.inference.posterior import Posterior
 from buttpain.inference.structure import MEMORY, Factors, Pattern, Structure, structure_of
+from buttpain.inference.terms import Joints, Sums
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
@@ -537,7 +538,7 @@ class Case:
         count = max((columns.shape[1] for columns in soft.values()), default=1)
         hard = observed.hard
         plan = self._plan([i for i in positions if i not in hard], observed=Observed(hard, soft))
-        each = 16 * plan.entries
+        each = 16 * max(1.0, plan.entries)
         block = max(1, int(min(max(BLOCK, COLUMNS * each), self.memory) / each))
         found = [np.empty((structure.cards[i], count)) for i in positions]
         log_evidence = np.empty(count)
@@ -559,6 +560,11 @@ class Case:
         positions = [self._position(self.net.variable(name).name) for name in names]
         mask = self._structure.relevant(self._pattern(positions))
         return tuple(self.net.nodes[i] for i in bits(mask))
+
+    def sums(self, targets: Sequence[str]) -> Sums:
+        """Return what carries factors upwards to the nodes that bear on the evidence and these targets."""
+        hard = {self.net.nodes[i]: int(states[0]) for i, states in self._observed.hard.items()}
+        return Sums(self.net, hard, self.relevant(targets))
 
     def _clamped(self, places: Sequence[tuple[int, int]]) -> Observed:
         """Return the evidence once for each event, with the event in it; events are weights of 0 and 1."""
@@ -588,8 +594,11 @@ class Case:
         positions = [self._position(name) for name in asked]
         hard = self._observed.hard
         found = {i: self._indicator(i) for i in positions if i in hard}
-        free = self._pattern([i for i in positions if i not in hard])
-        for plan in plans_for(self._structure, free, self.memory):
+        free = [i for i in positions if i not in hard]
+        if is_wide(self._structure, self._pattern(free), self.memory):
+            found |= self._carried(free)
+        left = self._pattern([i for i in free if i not in found])
+        for plan in plans_for(self._structure, left, self.memory):
             passes = run(plan, self._structure.factors, self._observed)
             if not np.isfinite(passes.log_evidence[0]):
                 raise self._impossible()
@@ -597,6 +606,22 @@ class Case:
         for array in found.values():
             array.flags.writeable = False
         return found
+
+    def _carried(self, free: Sequence[int]) -> dict[int, Array]:
+        """Return P(node | evidence) of those that nothing observed lies below and whose factors come through.
+
+        However many they are, they couple nothing.
+        """
+        sums = self.sums(())
+        names = [name for name in (self.net.nodes[i] for i in free) if name not in sums.bearing]
+        names = [name for name in names if sums.of_node(name) is not None]
+        if not names:
+            return {}
+        joints = Joints(sums, partial(self.under, ()), (), names)
+        return {
+            self._position(name): joints.probability[[joints.place[name, j] for j in range(len(states))]]
+            for name, states in ((name, self.net.states(name)) for name in names)
+        }
 
     def _joint(self, names: Sequence[str]) -> Array:
         """Return P(nodes | evidence), one axis a node; observed nodes multiply in as indicators."""

@@ -480,6 +480,16 @@ def plan_for(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> Pl
     return plan
 
 
+def is_wide(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> bool:
+    """Return whether one plan for all targets is large, so that answering them apart may be less work."""
+    if pattern.targets.bit_count() < 2:
+        return False
+    try:
+        return plan_for(structure, pattern, memory).entries > ONE_PLAN
+    except NetworkTooComplex:
+        return True
+
+
 def plans_for(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> list[Plan]:
     """Return plans that together answer all targets: one, or several where that is less work.
 
@@ -491,15 +501,13 @@ def plans_for(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> l
     NetworkTooComplex
         If a single target would take more memory.
     """
-    targets = list(bits(pattern.targets))
-    if len(targets) < 2:
+    if not is_wide(structure, pattern, memory):
         return [plan_for(structure, pattern, memory)]
     try:
         whole = [plan_for(structure, pattern, memory)]
     except NetworkTooComplex:
         whole = []
-    if whole and whole[0].entries <= ONE_PLAN:
-        return whole
+    targets = list(bits(pattern.targets))
     middle = len(targets) // 2
     parts = [
         replace(pattern, targets=sum(1 << i for i in half)) for half in (targets[:middle], targets[middle:])

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import buttpain as bp
-from buttpain.inference import answers as module
 from buttpain.inference import case as case_module
+from buttpain.inference import terms as module
 from buttpain.inference.answers import NOISE, Answers, answers_of, joint_answers
 from buttpain.model.network import NoisyOr, Table, Variable
 from checks import assert_same_distribution, assert_same_number

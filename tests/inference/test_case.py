@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import buttpain as bp
-from buttpain.inference import maximum
+from buttpain.inference import maximum, plan
 from buttpain.model.network import NoisyOr, Table, Variable
 from checks import assert_same_derivative, assert_same_distribution, assert_same_number, slope
 from examples import SMALL, example_path
@@ -373,8 +373,23 @@ def test_slopes_are_those_of_the_polynomials(drawn: tuple[bp.Network, dict[str, 
         assert_same_derivative(evidence_slope[net.spans[node]], wanted, tolerance=1e-10)
 
 
+@given(drawn=DRAWN)
+def test_targets_that_couple_nothing_are_those_of_enumeration(
+    drawn: tuple[bp.Network, dict[str, Any]],
+) -> None:
+    """Carried upwards, or answered in groups, each node has enumeration's posterior."""
+    net, evidence = drawn
+    assume(probability_of(net, {}) > 0)
+    assume(not any(isinstance(evidence.get(n), str) and evidence[n] != s for n, s in net.given.items()))
+    assume(probability_of(net, evidence) > 0)
+    with patch.object(plan, "ONE_PLAN", 0):
+        found = bp.observe(net, evidence).posterior(net.nodes)
+    for node in net.nodes:
+        assert_same_distribution(found[node].to_numpy(), posterior(net, evidence, node))
+
+
 def test_many_findings_asked_for_at_once_are_answered_as_one_by_one() -> None:
-    """Targets that would couple everything are answered in groups, with the same result."""
+    """Targets that would couple everything are answered apart, with the same result."""
     net = bp.load_network("runner")
     case = bp.observe(net, sit_bone_tenderness=True, hop_test_pain=False)
     targets = [name for name in net.findings if name not in {*case.evidence, *net.given}]
