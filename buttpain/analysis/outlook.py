@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 Event = tuple[str, str]
 
-NOTHING = 1e-12
+NOTHING = 1e-10
 """Bits below which a finding is said to tell nothing; rounding stays far below."""
 
 TIE = 1e-9

@@ -66,7 +66,8 @@ class Passes:
         if self._plan.joint is not None:
             joint = self._values[self._plan.joint[0]]
             roots.append(joint.reshape(-1, joint.shape[-1]).sum(axis=0))
-        with np.errstate(divide="ignore"):
+        # By differences, what should be 0 may come out below it; then the logarithm is NaN.
+        with np.errstate(divide="ignore", invalid="ignore"):
             total: Array = sum((np.log(root) for root in roots), np.zeros(1))
         doublings: Array = sum(self._exponents.values(), np.zeros(1))
         return total + math.log(2.0) * doublings
@@ -189,7 +190,7 @@ def _forward(plan: Plan, leaves: Mapping[int, Array], *, scaled: bool) -> Passes
 
 def _scale(array: Array) -> tuple[Array, Array]:
     """Divide by the power of two that brings the largest entry of each case into [1/2, 1)."""
-    largest = array.reshape(-1, array.shape[-1]).max(axis=0)
+    largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
     exponent = np.frexp(largest)[1]
     return np.ldexp(array, -exponent), exponent.astype(np.float64)
 

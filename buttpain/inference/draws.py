@@ -117,7 +117,7 @@ def _nodes(structure: Structure, leaf: Leaf) -> list[int]:
     }.get(leaf.kind, ())
     taken = {axis for axis, _ in leaf.hard}
     free = [node for axis, node in enumerate(nodes) if axis not in taken]
-    return [_NO_NODE] * leaf.lifted + free
+    return [_NO_NODE] * (leaf.form == "lifted") + free
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,14 @@ acted" (Zhang and Poole, JAIR 1996), and contributions meet by
     absent = absent1 * absent2,   present = present1 * (absent2 + present2) + absent1 * present2,
 
 written as a contraction with one operand *lifted* to a matrix over (after, before).
-All terms are non-negative: nothing cancels, whereas the shorter difference form
-(Heckerman 1989) loses all digits on a few rare findings.  A finding observed absent
-is a product of one factor a parent and couples nothing.
+All terms are non-negative: nothing cancels.  A finding observed absent is a product of
+one factor a parent and couples nothing.
+
+A plan may join by *differences* instead (Heckerman 1989; Diez and Galan 2003): over
+(absent, absent or present) contributions meet as plain products, and present is what the
+first leaves of the second.  Two large tensors that share k deputies then take 2^k products
+where lifting takes 4^k, and deputies may go in any order; but on a few rare findings all
+digits are lost.  It is for many columns at once, where the loss can be measured first.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from numpy.typing import NDArray
 from buttpain.errors import NetworkTooComplex
 from buttpain.inference.evidence import Observed
 from buttpain.inference.order import Order, best_order, bits
-from buttpain.inference.structure import MEMORY, Factors, Pattern, Structure, lower
+from buttpain.inference.structure import MEMORY, PULLS, Factors, Form, Pattern, Structure
 
 __all__ = ["Contract", "Leaf", "Lift", "Plan", "Sum", "plan_for", "plans_for"]
 
@@ -44,6 +49,11 @@ ONE_PLAN = 3 * 10**5
 """Table entries up to which one plan for all targets is not worth splitting."""
 
 _EVIDENCE = ("weights", "weight", "indicator", "identity")
+_MEANING: dict[Form, Array] = {
+    "plain": np.eye(2),
+    "cumulated": np.array([[1.0, -1.0], [0.0, 1.0]]),
+}
+"""What the entries of a deputy, in rows, are worth for each state of its node."""
 _LETTERS, _CASES = ascii_letters[:-1], ascii_letters[-1]
 
 
@@ -61,30 +71,31 @@ class Leaf:
         Whose, and of which parent.
     hard
         Axes of the factor whose node was observed, as (axis, node).
-    lifted
-        Whether the deputy's axis is lifted.
+    form
+        How the deputy's axis stands.
     """
 
     kind: str
     node: int
     slot: int = 0
     hard: tuple[tuple[int, int], ...] = ()
-    lifted: bool = False
+    form: Form = "plain"
 
     def array(self, factors: Factors, observed: Observed) -> Array:
         """Return the array; its last axis counts cases or draws."""
         if self.kind == "weights":
             return observed.soft[self.node]
         if self.kind == "indicator":
-            indicator: Array = np.eye(2)[:, observed.hard[self.node]]
+            indicator: Array = _MEANING[self.form][:, observed.hard[self.node]]
             return indicator
         if self.kind == "identity":
-            return np.eye(2)[:, :, None]
+            return _MEANING[self.form][:, :, None]
         if self.kind == "weight":
             weights, states = observed.soft[self.node], observed.hard[self.node]
             return np.asarray(np.take_along_axis(weights, states[None, :], axis=0)[0])
-        factor = factors.get(self.kind, self.node, self.slot, lifted=self.lifted)
-        return _take(factor, [(axis + self.lifted, observed.hard[node]) for axis, node in self.hard])
+        factor = factors.get(self.kind, self.node, self.slot, self.form)
+        more = self.form == "lifted"
+        return _take(factor, [(axis + more, observed.hard[node]) for axis, node in self.hard])
 
     def pull(self, adjoint: Array, factors: Factors, observed: Observed, theta_bar: Array) -> None:
         """Add what an adjoint of this leaf says about `theta`.
@@ -100,8 +111,7 @@ class Leaf:
         """
         if self.kind in _EVIDENCE:
             return
-        if self.lifted:
-            adjoint = lower(adjoint)
+        adjoint = PULLS[self.form](adjoint)
         shape = factors.get(self.kind, self.node, self.slot).shape[:-1]
         spread = _spread(adjoint, shape, [(axis, observed.hard[node]) for axis, node in self.hard])
         factors.pull(self.kind, self.node, self.slot, spread, theta_bar)
@@ -191,6 +201,8 @@ class Plan:
         The elimination order and its cost.
     entries
         Entries of all tensors together, a case.
+    work
+        Products of all contractions together, a case.
     """
 
     leaves: Mapping[int, Leaf]
@@ -200,6 +212,7 @@ class Plan:
     reads: Mapping[int, tuple[int, str]]
     order: Order
     entries: float
+    work: float
 
     @property
     def tensors(self) -> int:
@@ -234,7 +247,7 @@ class _Compiler:
     """Compiles one pattern; short-lived.
 
     Labels 0..n-1 are the nodes, n..2n-1 the deputies of noisy-OR nodes, and 2n..3n-1 the
-    deputies before a contribution joins.
+    deputies before a contribution joins.  `deputies` are those that join by lifting.
     """
 
     def __init__(self, structure: Structure, pattern: Pattern, memory: int) -> None:
@@ -242,9 +255,11 @@ class _Compiler:
         self.pattern = pattern
         self.memory = memory
         self.domain = structure.domain
+        self.deputies = (structure.everything & ~pattern.differences) << structure.size
         self.leaves: dict[int, Leaf] = {}
         self.steps: list[Step] = []
         self.entries = 0.0
+        self.work = 0.0
         self.reads: dict[int, tuple[int, str]] = {}
 
     def plan(self) -> Plan:
@@ -255,7 +270,7 @@ class _Compiler:
         deputies = 0
         for tensor in tensors:
             deputies |= tensor.mask >> n << n
-        after = {node: node + n for node in bits(deputies >> n & free)}
+        after = {node: node + n for node in bits(deputies >> n & free & ~self.pattern.differences)}
         scopes = [tensor.mask for tensor in tensors]
         scopes += [1 << late | 1 << early for late, early in after.items()]
         eliminable = (free & ~self.pattern.joint) | deputies
@@ -271,6 +286,7 @@ class _Compiler:
             reads=self.reads,
             order=order,
             entries=self.entries,
+            work=self.work,
         )
 
     # What factors there are ---------------------------------------------------------------
@@ -286,17 +302,28 @@ class _Compiler:
             yield self.factor("table", node, 0, (*family.parents, node))
         else:
             deputy = node + self.structure.size
-            yield self.factor("leak", node, 0, (deputy,))
+            by_differences = self.pattern.differences >> node & 1
+            form: Form = "cumulated" if by_differences else "plain"
+            yield self.factor("leak", node, 0, (deputy,), form)
             for slot, parent in enumerate(family.parents):
-                yield self.factor("link", node, slot, (deputy, parent))
+                yield self.factor("link", node, slot, (deputy, parent), form)
+            if by_differences:
+                yield self.meaning(deputy, hard=bool(hard), form=form)
         if self.pattern.soft >> node & 1:
             labels = () if hard else (node,)
             yield self.leaf(Leaf("weight" if hard else "weights", node), labels)
 
-    def factor(self, kind: str, node: int, slot: int, axes: tuple[int, ...]) -> _Tensor:
+    def factor(self, kind: str, node: int, slot: int, axes: tuple[int, ...], form: Form = "plain") -> _Tensor:
         hard = tuple((i, v) for i, v in enumerate(axes) if self.pattern.hard >> v & 1)
         labels = tuple(v for v in axes if not self.pattern.hard >> v & 1)
-        return self.leaf(Leaf(kind, node, slot, hard), labels)
+        return self.leaf(Leaf(kind, node, slot, hard, form), labels)
+
+    def meaning(self, deputy: int, *, hard: bool, form: Form = "plain") -> _Tensor:
+        """Return what a deputy says once all causes have spoken: it is its node, or was observed."""
+        node = deputy - self.structure.size
+        if hard:
+            return self.leaf(Leaf("indicator", node, form=form), (deputy,))
+        return self.leaf(Leaf("identity", node, form=form), (deputy, node))
 
     def leaf(self, leaf: Leaf, labels: tuple[int, ...]) -> _Tensor:
         tensor = self.tensor(labels)
@@ -326,7 +353,7 @@ class _Compiler:
         return buckets[never]
 
     def sum_out(self, variable: int, bucket: list[_Tensor]) -> _Tensor:
-        if variable >= self.structure.size:
+        if self.deputies >> variable & 1:
             return self.settle(variable, self.product(bucket, most=1)[0])
         first, *second = self.product(bucket, most=2)
         out = self.contract(first, second[0], variable) if second else self.sum(first, variable)
@@ -354,10 +381,9 @@ class _Compiler:
     def settle(self, deputy: int, tensor: _Tensor) -> _Tensor:
         """All causes have spoken: the deputy is its node, or was observed."""
         node = deputy - self.structure.size
-        if self.pattern.hard >> node & 1:
-            return self.pick(tensor, self.leaf(Leaf("indicator", node), (deputy,)), deputy)
-        if tensor.mask >> node & 1:
-            return self.pick(tensor, self.leaf(Leaf("identity", node), (deputy, node)), deputy)
+        hard = bool(self.pattern.hard >> node & 1)
+        if hard or tensor.mask >> node & 1:
+            return self.pick(tensor, self.meaning(deputy, hard=hard), deputy)
         labels = tuple(node if v == deputy else v for v in tensor.labels)
         return _Tensor(tensor.number, labels, tensor.mask ^ (1 << deputy) | 1 << node)
 
@@ -366,7 +392,7 @@ class _Compiler:
         if len(a.labels) < len(b.labels):
             a, b = b, a
         n = self.structure.size
-        shared = list(bits((a.mask & b.mask) >> n << n))
+        shared = list(bits(a.mask & b.mask & self.deputies))
         b_labels = b.labels
         for deputy in shared:
             b, b_labels = self.lift(b, b_labels, deputy)
@@ -381,7 +407,7 @@ class _Compiler:
         lifted = (deputy, deputy + self.structure.size, *labels[:axis], *labels[axis + 1 :])
         leaf = self.leaves.get(b.number)
         if leaf is not None and leaf.kind in ("leak", "link"):
-            self.leaves[b.number] = replace(leaf, lifted=True)
+            self.leaves[b.number] = replace(leaf, form="lifted")
             return b, lifted
         out = _Tensor(len(self.leaves) + len(self.steps), b.labels, b.mask)
         self.entries += 2.0 ** (self.domain.log2_size(b.mask) + 1)
@@ -394,6 +420,8 @@ class _Compiler:
         n = self.structure.size
         kept = [v - n if v >= 2 * n else v for v in (*a_labels, *b_labels) if v != drop]
         out = self.tensor(tuple(dict.fromkeys(kept)))
+        lifted = sum(v >= 2 * n for v in a_labels)
+        self.work += 2.0 ** (self.domain.log2_size(a.mask | b.mask) + lifted)
         letters = dict(zip(dict.fromkeys((*a_labels, *b_labels)), _LETTERS, strict=False))
         in_a, in_b, in_out = (
             "".join([letters[v] for v in labels]) + _CASES for labels in (a_labels, b_labels, out.labels)

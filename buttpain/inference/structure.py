@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,19 @@ from buttpain.inference.order import Domain, Order, bits
 from buttpain.model.canonical import noisy_or_pullback, noisy_or_table
 from buttpain.model.network import Network, NoisyOr
 
-__all__ = ["MEMORY", "Factors", "Family", "Pattern", "Structure", "lift", "lower", "structure_of"]
+__all__ = [
+    "FORMS",
+    "MEMORY",
+    "PULLS",
+    "Factors",
+    "Family",
+    "Form",
+    "Pattern",
+    "Structure",
+    "lift",
+    "lower",
+    "structure_of",
+]
 
 Array = NDArray[np.float64]
 
@@ -62,6 +75,7 @@ class Structure:
     def __init__(self, net: Network) -> None:
         self.name = net.name
         self.size = len(net.nodes)
+        self.everything = (1 << self.size) - 1
         self.cards = tuple(len(variable.states) for variable in net.variables)
         self.position = position = {node: i for i, node in enumerate(net.nodes)}
         self.families = tuple(_family(net, node, position) for node in net.nodes)
@@ -126,7 +140,8 @@ class Pattern:
     """Which nodes are observed, and what is asked: all that a plan depends on.
 
     Masks of node positions.  `absent` marks those of `hard` that are noisy-OR nodes seen
-    absent in every case; `joint` the nodes whose joint distribution is asked for.
+    absent in every case; `joint` the nodes whose joint distribution is asked for;
+    `differences` those whose causes join by differences if they are noisy-ORs, see `plan`.
     """
 
     hard: int = 0
@@ -134,6 +149,7 @@ class Pattern:
     soft: int = 0
     targets: int = 0
     joint: int = 0
+    differences: int = 0
 
 
 class Factors:
@@ -151,15 +167,14 @@ class Factors:
         self.size = theta.shape[0]
         self._families = structure.families
         self._theta = np.concatenate([theta, np.zeros((1, theta.shape[1]))])
-        self._kept: dict[tuple[str, int, int, bool], Array] = {}
+        self._kept: dict[tuple[str, int, int, Form], Array] = {}
 
-    def get(self, kind: str, node: int, slot: int, *, lifted: bool = False) -> Array:
-        """Return the array of one leaf, lifted if asked; the last axis counts draws."""
-        key = (kind, node, slot, lifted)
+    def get(self, kind: str, node: int, slot: int, form: Form = "plain") -> Array:
+        """Return the array of one leaf in some form; the last axis counts draws."""
+        key = (kind, node, slot, form)
         if key not in self._kept:
-            plain = getattr(self, f"_{kind}")
-            array = plain(self._families[node], slot)
-            self._kept[key] = lift(array) if lifted else array
+            array = getattr(self, f"_{kind}")(self._families[node], slot)
+            self._kept[key] = FORMS[form](array)
         return self._kept[key]
 
     def _link_values(self, family: Family, slot: int) -> Array:
@@ -196,7 +211,7 @@ class Factors:
         Parameters
         ----------
         kind, node, slot
-            Which array, as in `get`, not lifted.
+            Which array, as in `get`, in its plain form.
         adjoint
             Shape of the array; the last axis counts cases or draws.
         theta_bar
@@ -234,3 +249,24 @@ def lift(contribution: Array) -> Array:
 def lower(lifted: Array) -> Array:
     """Pull an adjoint back through `lift`."""
     return np.stack([lifted[0, 0] + lifted[1, 1], lifted[1, 0] + lifted[1, 1]])
+
+
+def cumulate(contribution: Array) -> Array:
+    """Turn a contribution (acted, ...) into (absent or whatever, ...), which joins as a plain product."""
+    return np.stack([contribution[0], contribution[0] + contribution[1]])
+
+
+def decumulate(cumulated: Array) -> Array:
+    """Pull an adjoint back through `cumulate`."""
+    return np.stack([cumulated[0] + cumulated[1], cumulated[1]])
+
+
+def _same(array: Array) -> Array:
+    return array
+
+
+Form = Literal["plain", "lifted", "cumulated"]
+"""How the array of a leaf enters a plan."""
+
+FORMS: dict[Form, Callable[[Array], Array]] = {"plain": _same, "lifted": lift, "cumulated": cumulate}
+PULLS: dict[Form, Callable[[Array], Array]] = {"plain": _same, "lifted": lower, "cumulated": decumulate}

@@ -403,8 +403,8 @@ def sizes_of(made: Structure, plan: Plan) -> dict[int, int]:
         elif leaf.kind == "weight":
             shapes[number] = ()
         else:
-            full = list(made.factors.get(leaf.kind, leaf.node, leaf.slot, lifted=leaf.lifted).shape[:-1])
-            hard = {axis + leaf.lifted for axis, _ in leaf.hard}
+            full = list(made.factors.get(leaf.kind, leaf.node, leaf.slot, leaf.form).shape[:-1])
+            hard = {axis + (leaf.form == "lifted") for axis, _ in leaf.hard}
             shapes[number] = tuple(size for axis, size in enumerate(full) if axis not in hard)
     for step in plan.steps:
         if isinstance(step, Contract):

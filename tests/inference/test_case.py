@@ -14,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import buttpain as bp
+from buttpain.inference import case as case_module
 from buttpain.inference import maximum, plan
 from buttpain.model.network import NoisyOr, Table, Variable
 from checks import assert_same_derivative, assert_same_distribution, assert_same_number, slope
@@ -397,3 +398,57 @@ def test_many_findings_asked_for_at_once_are_answered_as_one_by_one() -> None:
     for name in targets[::7]:
         alone = bp.observe(net, case.evidence).posterior([name])
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-12)
+
+
+def woven(link: float, leak: float) -> bp.Case:
+    """Return a case of nine causes that share twelve findings, and of four absent causes of another."""
+    rng = np.random.default_rng(7)
+    causes = tuple(f"c{i}" for i in range(9))
+    families: dict[str, Table | NoisyOr] = {c: Table((), np.array([0.8, 0.2])) for c in causes}
+    others = tuple(f"other{i}" for i in range(4))
+    families |= dict.fromkeys(others, Table((), np.array([0.5, 0.5])))
+    families["never"] = NoisyOr(others, 1e-15, ((None, 0.5),) * 4)
+    for i in range(12):
+        links = tuple((None, link * float(x)) for x in rng.uniform(0.2, 1.0, 5))
+        families[f"f{i}"] = NoisyOr(tuple(rng.permutation(causes)[:5].tolist()), leak, links)
+    roles = dict.fromkeys(causes, "condition") | {f"f{i}": "finding" for i in range(12)}
+    variables = tuple(Variable(name, role=roles.get(name, "mechanism")) for name in families)
+    seen = {f"f{i}": i % 2 == 0 for i in range(8)} | dict.fromkeys(others, False)
+    return bp.observe(bp.Network("woven", variables, families), seen)
+
+
+def test_draws_by_differences_are_those_of_the_longer_way() -> None:
+    """Where much less work loses nothing, draws and answers go by differences, and come out the same."""
+    case = woven(0.8, 0.05)
+    names = case.net.conditions
+    rng = np.random.default_rng(1)
+    theta = case.net.theta[:, None] * rng.uniform(0.9, 1.0, (case.net.theta.size, 40))
+    pattern = case._pattern([case._position(name) for name in names])
+    assert case._short(pattern, plan.plan_for(case._structure, pattern), case_module.DRAWN) is not None
+    weights = {"c3": np.array([[1.0, 0.5], [1.0, 0.0]])}
+    drawn, answered = case.across(names, lambda n: theta[:, :n], 40), case.under(names, weights)
+    with patch.object(case_module, "DRAWN", -1.0), patch.object(case_module, "ANSWERED", -1.0):
+        longer = case.across(names, lambda n: theta[:, :n], 40), case.under(names, weights)
+    for found, wanted in zip((drawn, answered), longer, strict=True):
+        np.testing.assert_allclose(found[1], wanted[1], rtol=1e-10)
+        for one, other in zip(found[0], wanted[0], strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+def test_columns_that_differences_would_garble_go_the_longer_way() -> None:
+    """An answer of probability 1e-15 keeps its digits, of which 1 less all else has none."""
+    case = woven(0.8, 0.05)
+    marginals, ratio = case.under(["c1"], {"never": np.eye(2)})
+    assert_same_number(float(ratio[2]), 1e-15)
+    assert_same_distribution(marginals[0][:, 2], marginals[0][:, 0])
+
+
+def test_differences_are_not_used_where_they_lose_digits() -> None:
+    """Of rare findings each draw has the posterior of a case of its own, to the last digits."""
+    case = woven(1e-3, 1e-6)
+    names = case.net.conditions
+    assert case._loss > case_module.DRAWN
+    found, log_evidence = case.across(names, lambda n: np.repeat(case.net.theta[:, None], n, axis=1), 3)
+    for name, values in zip(names, found, strict=True):
+        assert_same_distribution(values[:, 1], case.posterior([name])[name].to_numpy())
+    assert_same_number(float(log_evidence[1]), case.log_joint)

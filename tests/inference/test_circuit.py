@@ -36,7 +36,7 @@ def pattern_of(made: Structure, observed: Observed, **asked: int) -> Pattern:
 
 
 def passes_of(
-    net: Network, evidence: dict[str, Any], *, loose: bool = False
+    net: Network, evidence: dict[str, Any], *, loose: bool = False, differences: int = 0
 ) -> tuple[Passes, Structure, Observed]:
     """Run a fresh structure with every free node a target; `loose` turns states into weights."""
     made = Structure(net)
@@ -46,7 +46,7 @@ def passes_of(
         eye |= {i: weights * eye.get(i, 1.0) for i, weights in observed.soft.items()}
         observed = Observed({}, eye)
     free = ((1 << made.size) - 1) & ~sum(1 << i for i in observed.hard)
-    plan = plan_for(made, pattern_of(made, observed, targets=free))
+    plan = plan_for(made, pattern_of(made, observed, targets=free, differences=differences))
     return run(plan, made.factors, observed), made, observed
 
 
@@ -101,6 +101,40 @@ def test_backward_pass_gives_every_derivative(parents: int, drawn: tuple[Network
         places = range(net.spans[node].start, net.spans[node].stop)
         wanted = [slope(net, evidence, p) / probability if relevant >> i & 1 else 0.0 for p in places]
         assert_same_derivative(found[net.spans[node]], wanted, tolerance=1e-10)
+
+
+@given(drawn=DRAWN, differences=st.integers(-1, 63), loose=st.booleans())
+def test_joining_by_differences_gives_the_same(
+    differences: int, loose: bool, drawn: tuple[Network, dict[str, Any]]
+) -> None:
+    """Whichever nodes join by differences, P(e) and posteriors are enumeration's but for rounding."""
+    net, evidence = drawn
+    probability = possible(net, evidence)
+    with patch.object(structure, "MOST_PARENTS", 0):
+        passes, made, observed = passes_of(net, evidence, loose=loose, differences=differences)
+        assert abs(float(np.exp(passes.log_evidence[0])) - probability) <= 1e-14
+        for i in set(range(made.size)) - set(observed.hard):
+            apart = np.abs(passes.marginal(i)[:, 0] - posterior(net, evidence, net.nodes[i])).max()
+            assert apart * probability <= 1e-14
+
+
+@given(drawn=networks_with_evidence(max_nodes=5), differences=st.integers(-1, 31))
+def test_derivatives_by_differences_are_the_same(
+    differences: int, drawn: tuple[Network, dict[str, Any]]
+) -> None:
+    """The derivatives of P(e), relative to it, are those of the plan without differences."""
+    net, evidence = drawn
+    probability = possible(net, evidence)
+    with patch.object(structure, "MOST_PARENTS", 0):
+        made, observed = Structure(net), to_arrays(net, read_evidence(net, evidence))
+        found, wanted = (
+            run(
+                plan_for(made, pattern_of(made, observed, differences=which)), made.factors, observed
+            ).derivatives(made.factors, observed)[:, 0]
+            * probability
+            for which in (differences, 0)
+        )
+    np.testing.assert_allclose(found, wanted, atol=1e-13)
 
 
 @given(drawn=networks_with_evidence(max_nodes=5), seed=st.integers(0, 99))
@@ -213,6 +247,25 @@ def test_rare_causes_keep_their_digits() -> None:
     assert_same_number(float(np.exp(passes.log_evidence[0])), probability_of(net, evidence))
     for i in range(6):
         assert_same_distribution(passes.marginal(i)[:, 0], posterior(net, evidence, made_name(made, net, i)))
+
+
+def test_differences_lose_rare_causes_but_take_fewer_products() -> None:
+    """Four rare findings of six causes: the digits that lifting keeps are gone, and so is most work."""
+    causes = [f"c{i}" for i in range(6)]
+    families: dict[str, Table | NoisyOr] = {c: Table((), np.array([0.9, 0.1])) for c in causes}
+    links = tuple((None, 1e-9) for _ in causes)
+    families |= {f"f{i}": NoisyOr(tuple(causes), 1e-12, links) for i in range(4)}
+    net = Network("rare", tuple(map(Variable, families)), families)
+    evidence = {f"f{i}": "present" for i in range(4)}
+    exact, made, observed = passes_of(net, evidence)
+    short, _, _ = passes_of(net, evidence, differences=-1)
+    assert_same_number(float(np.exp(exact.log_evidence[0])), probability_of(net, evidence))
+    assert not abs(float(np.exp(short.log_evidence[0])) / probability_of(net, evidence) - 1) < 0.1
+    free = made.everything & ~sum(1 << i for i in observed.hard)
+    work = [
+        plan_for(made, pattern_of(made, observed, targets=free, differences=which)).work for which in (0, -1)
+    ]
+    assert work[1] < work[0] / 3
 
 
 def made_name(made: Structure, net: Network, i: int) -> str:
