@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from os import PathLike
@@ -303,12 +303,12 @@ class Case:
         from buttpain.display.diagram import plot_diagram
 
         shown = self._mattering if focus is None else self.diagram.around(self.net.focused(focus))
-        return plot_diagram(shown, ax)
+        return plot_diagram(replace(shown, alerts=self.alerts()), ax)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str | None:
         """Write the case as one HTML file to explore: the network's, with posteriors and what arrows carry.
 
-        The file holds all that it needs and loads nothing.
+        The file holds all that it needs and loads nothing.  Red flags that fire head it.
 
         Parameters
         ----------
@@ -327,12 +327,11 @@ class Case:
         True
         """
         names = [node.name for node in self._mattering.nodes]
-        prior = dict(zip(self._bearing, self._unobserved.marginals(self._bearing), strict=True))
+        both = zip(names, self._unobserved.marginals(names), self.marginals(names), strict=True)
         answers = {
-            name: {"posterior": after.tolist()} | ({"prior": prior[name].tolist()} if name in prior else {})
-            for name, after in zip(names, self.marginals(names), strict=True)
+            name: {"prior": before.tolist(), "posterior": after.tolist()} for name, before, after in both
         }
-        return self.net.write_page(self.diagram, answers, path)
+        return self.net.write_page(replace(self.diagram, alerts=self.alerts()), answers, path)
 
     @property
     def _mattering(self) -> Diagram:
@@ -465,10 +464,15 @@ class Case:
             whole = self._run([], factors=factors)
         evidence_slope = whole.derivatives(factors, observed, reference)[:, 0]
         clamped = self._clamped(places)
-        passes = self._run((), observed=clamped, factors=factors)
-        probability = np.exp(np.broadcast_to(passes.log_evidence, len(events)) - reference)
-        event_slopes = passes.derivatives(factors, clamped, reference)
-        return probability, evidence_slope, np.broadcast_to(event_slopes, (evidence_slope.size, len(events)))
+        plan = self._plan((), observed=clamped)
+        probability = np.empty(len(events))
+        event_slopes = np.empty((evidence_slope.size, len(events)))
+        for part in self._blocks(plan, len(events)):
+            some = _columns(clamped, part)
+            passes = run(plan, factors, some)
+            probability[part] = np.exp(passes.log_evidence - reference)
+            event_slopes[:, part] = passes.derivatives(factors, some, reference)
+        return probability, evidence_slope, event_slopes
 
     def across(
         self, names: Sequence[str], draw: Callable[[int], Array], draws: int
@@ -505,19 +509,22 @@ class Case:
         short = self._short(pattern, plan, DRAWN)
         found = [np.empty((structure.cards[i], draws)) for i in positions]
         log_evidence = np.empty(draws)
-        # Values and adjoints of the tensors, and the numbers twice: as drawn and as factors.
-        each = 16 * (plan.entries + structure.factors.size)
-        block = max(1, int(min(BLOCK, self.memory) / each))
-        for start in range(0, draws, block):
-            part = slice(start, min(start + block, draws))
-            factors = Factors(structure, draw(part.stop - start))
-            passes = run(short or plan, factors, observed)
-            if short and not (passes.log_evidence > self.log_joint + math.log(RARE)).all():
-                passes = run(plan, factors, observed)
-            log_evidence[part] = passes.log_evidence
-            for i, values in zip(positions, found, strict=True):
-                fixed = i in observed.hard
-                values[:, part] = self._indicator(i)[:, None] if fixed else passes.marginal(i)
+
+        def fill(plan: Plan, theta: Array, columns: slice) -> bool:
+            """Run some draws, and return whether all of them are probable enough for differences."""
+            for part in self._blocks(plan, theta.shape[1], more=structure.factors.size):
+                passes = run(plan, Factors(structure, theta[:, part]), observed)
+                place = slice(columns.start + part.start, columns.start + part.stop)
+                log_evidence[place] = passes.log_evidence
+                for i, values in zip(positions, found, strict=True):
+                    fixed = i in observed.hard
+                    values[:, place] = self._indicator(i)[:, None] if fixed else passes.marginal(i)
+            return plan is not short or bool((log_evidence[columns] > self.log_joint + math.log(RARE)).all())
+
+        for columns in self._blocks(short or plan, draws, more=structure.factors.size):
+            theta = draw(columns.stop - columns.start)
+            if not fill(short or plan, theta, columns):
+                fill(plan, theta, columns)
         return found, log_evidence
 
     def under(self, names: Sequence[str], weights: Mapping[str, Array]) -> tuple[list[Array], Array]:
@@ -561,12 +568,9 @@ class Case:
         log_evidence = np.empty(count)
 
         def fill(plan: Plan, columns: NDArray[np.intp]) -> None:
-            each = 16 * max(1.0, plan.entries)
-            block = max(1, int(min(max(BLOCK, COLUMNS * each), self.memory) / each))
-            for start in range(0, columns.size, block):
-                part = columns[start : start + block]
-                some = {i: value[:, part] if value.shape[1] > 1 else value for i, value in soft.items()}
-                passes = run(plan, structure.factors, Observed(hard, some))
+            for block in self._blocks(plan, columns.size):
+                part = columns[block]
+                passes = run(plan, structure.factors, _columns(Observed(hard, soft), part))
                 log_evidence[part] = passes.log_evidence
                 for i, values in zip(positions, found, strict=True):
                     values[:, part] = self._indicator(i)[:, None] if i in hard else passes.marginal(i)
@@ -579,6 +583,13 @@ class Case:
         for values in found:
             values[:, ~np.isfinite(log_evidence)] = np.nan
         return found, np.exp(log_evidence - log_evidence[0])
+
+    def _blocks(self, plan: Plan, columns: int, more: int = 0) -> Iterator[slice]:
+        """Yield columns that run together: what a block holds, with `more` entries each, is bounded."""
+        each = 16 * (max(1.0, plan.entries) + more)  # values and adjoints
+        size = max(1, int(min(max(BLOCK, COLUMNS * each), self.memory // 2) / each))
+        for start in range(0, columns, size):
+            yield slice(start, min(start + size, columns))
 
     def _short(self, pattern: Pattern, plan: Plan, most: float) -> Plan | None:
         """Return the plan by differences if that is much less work and loses no more than `most`."""
@@ -774,6 +785,12 @@ class Case:
 
     def _repr_html_(self) -> str:
         return self.posterior().grid(SHOWN).html()
+
+
+def _columns(observed: Observed, part: slice | NDArray[np.intp]) -> Observed:
+    """Return the evidence of some columns; what serves all of them stays as it is."""
+    soft = {i: value[:, part] if value.shape[1] > 1 else value for i, value in observed.soft.items()}
+    return Observed(observed.hard, soft)
 
 
 def _restore(net: Network, evidence: Mapping[str, Observation], memory: int) -> Case:

@@ -410,7 +410,8 @@ class _Compiler:
             self.leaves[b.number] = replace(leaf, form="lifted")
             return b, lifted
         out = _Tensor(len(self.leaves) + len(self.steps), b.labels, b.mask)
-        self.entries += 2.0 ** (self.domain.log2_size(b.mask) + 1)
+        lifted_before = len(labels) - len(b.labels)
+        self.entries += 2.0 ** (self.domain.log2_size(b.mask) + lifted_before + 1)
         self.steps.append(Lift(out.number, b.number, axis))
         return out, lifted
 
@@ -504,7 +505,7 @@ def plan_for(structure: Structure, pattern: Pattern, memory: int = MEMORY) -> Pl
     if plan is None:
         plan = _Compiler(structure, pattern, memory).plan()
         kept.put(pattern, plan)
-    structure.check(plan.order, memory)
+    structure.check(plan.order, memory, plan.entries)
     return plan
 
 

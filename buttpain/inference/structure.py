@@ -90,12 +90,11 @@ class Structure:
         # Marginals without evidence, by position; every case of the network compares itself with them.
         self.prior: dict[int, Array] = {}
 
-    def check(self, order: Order, memory: int) -> None:
-        """Refuse an order whose tensors would not fit."""
-        if order.entries * _BYTES > memory:
-            raise NetworkTooComplex(
-                order.width, int(order.largest), int(order.entries * _BYTES), memory, self.name
-            )
+    def check(self, order: Order, memory: int, entries: float = 0.0) -> None:
+        """Refuse an order whose tensors, of so many entries together if they are known, would not fit."""
+        needed = int(max(order.entries, entries) * _BYTES)
+        if needed > memory:
+            raise NetworkTooComplex(order.width, int(order.largest), needed, memory, self.name)
 
     def is_absent(self, node: int, states: NDArray[np.intp]) -> bool:
         """Return whether a noisy-OR node was seen absent in every case."""

@@ -3,6 +3,8 @@
 import json
 import math
 import pickle
+import random
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import patch
@@ -452,3 +454,25 @@ def test_differences_are_not_used_where_they_lose_digits() -> None:
     for name, values in zip(names, found, strict=True):
         assert_same_distribution(values[:, 1], case.posterior([name])[name].to_numpy())
     assert_same_number(float(log_evidence[1]), case.log_joint)
+
+
+def test_what_runs_together_stays_within_the_memory_allowed() -> None:
+    """Slopes, draws and answers of a wide case are run in blocks that the bound holds."""
+    net = bp.load_network("runner")
+    asked = [name for name in net.findings if name not in net.given]
+    names = random.Random(1).sample(asked, 20)  # noqa: S311 -- which are known, no secret
+    case = bp.observe(net, bp.sample(net, 1, seed=5)[names].iloc[0].to_dict(), memory=2**26)
+    events = [(name, "present") for name in net.conditions]
+    targets = net.conditions
+    tasks = (
+        lambda: case.slopes(events),
+        lambda: case.across(targets, lambda n: np.repeat(net.theta[:, None], n, axis=1), 200),
+        lambda: case.under(targets, {"fever": np.eye(2)}),
+    )
+    for task in tasks:
+        task()  # plans are made, and whatever is loaded late
+        tracemalloc.start()
+        task()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 2**26
