@@ -54,7 +54,9 @@ def save(name: str, axes: Axes, description: str) -> None:
     path = IMAGES / name
     figure.savefig(path, metadata=metadata, facecolor="white", bbox_inches="tight", pad_inches=0.1)
     # Six digits after the point, of coordinates in points, are a third of the file.
-    text = re.sub(r"\d{2,}\.\d{3,}", lambda number: f"{float(number[0]):.2f}", path.read_text(encoding="utf-8"))
+    text = re.sub(
+        r"\d{2,}\.\d{3,}", lambda number: f"{float(number[0]):.2f}", path.read_text(encoding="utf-8")
+    )
     path.write_text(text, encoding="utf-8")
 
 
