@@ -92,7 +92,8 @@ class Structure:
 
     def check(self, order: Order, memory: int, entries: float = 0.0) -> None:
         """Refuse an order whose tensors, of so many entries together if they are known, would not fit."""
-        needed = int(max(order.entries, entries) * _BYTES)
+        # Known, they are held with their adjoints.
+        needed = int(max(order.entries, 2 * entries) * _BYTES)
         if needed > memory:
             raise NetworkTooComplex(order.width, int(order.largest), needed, memory, self.name)
 
