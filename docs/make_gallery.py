@@ -66,15 +66,33 @@ def results() -> Iterator[tuple[str, Any]]:
 
 def picture(result: Any) -> str:
     """Return the picture of a result as SVG, or nothing if it has none."""
-    import matplotlib.pyplot as plt
-
     if not hasattr(result, "plot"):
         return ""
-    axes = result.plot()
+    return svg(result.plot().get_figure(root=True))
+
+
+def svg(figure: Any) -> str:
+    """Return a figure as SVG, and forget it."""
+    import matplotlib.pyplot as plt
+
     text = StringIO()
-    axes.get_figure(root=True).savefig(text, format="svg", bbox_inches="tight", facecolor="white")
+    figure.savefig(text, format="svg", bbox_inches="tight", facecolor="white")
     plt.close("all")
     return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def together(layout: str | None) -> str:
+    """Return four pictures on one page, as people put them into a paper."""
+    import matplotlib.pyplot as plt
+
+    case = bp.observe(bp.load_network("runner"), EVIDENCE)
+    top = case.posterior().ranked().index[:6].tolist()
+    figure, panels = plt.subplots(2, 2, figsize=(12, 9), layout=layout)
+    bp.sensitivity(case, top[0]).plot(ax=panels[0, 0])
+    bp.uncertainty(case, targets=top, samples=500).plot(ax=panels[0, 1])
+    case.posterior(top).plot(ax=panels[1, 0])
+    bp.explain(case, top[0]).plot(ax=panels[1, 1])
+    return f"<h2>Four on a page, layout={layout}</h2>{svg(figure)}"
 
 
 def section(name: str, result: Any) -> str:
@@ -103,6 +121,7 @@ def main(path: str = "gallery.html") -> None:
         if long:
             raise ValueError(f"{name} prints lines of more than 80 columns: {long[:2]}")
         sections.append(section(name, result))
+    sections += map(together, (None, "constrained"))
     page = (
         f"<!doctype html><meta charset=utf-8><title>Gallery</title><style>{STYLE}</style>{''.join(sections)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from buttpain.analysis.functions import Lines, nearest_root, quotient
+from buttpain.display.tables import Grid, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +52,8 @@ class SensitivityFunction:
     _lines: Lines
     _scale: float
     _overtaken: tuple[float, str] = (math.nan, "")
+    _label: str = ""
+    """What people call the parameter."""
 
     @overload
     def __call__(self, x: float) -> float: ...
@@ -148,7 +152,8 @@ class SensitivityFunction:
         if not math.isnan(at):
             marks.append((at, f"{by} leads"))
         here = (self.value, float(self(self.value)), *self.interval)
-        return plot_curve((x, np.asarray(self(x))), here, marks, (self.parameter, self.target), ax)
+        names = (self._label or self.parameter, self.target)
+        return plot_curve((x, np.asarray(self(x))), here, marks, names, ax)
 
     def _of_piece(self, k: int) -> tuple[float, float, float, float]:
         lo, scale = float(self._lines.lo[k, 0]), self._scale
@@ -168,10 +173,22 @@ class SensitivityFunction:
         values = self._spread(x.size).at(x.ravel()).reshape(*x.shape, -1)
         return values[..., 0], values[..., 1]
 
+    def _shown(self) -> Grid:
+        """Return the table that a terminal and a notebook show: today, and where the answer flips."""
+        at, by = self._overtaken
+        flips = self.solve(0.5)
+        rows = [("today", f"{self.value:.4g}", percent(float(self(self.value))))]
+        rows += [] if flips is None else [("flips at 50 %", f"{flips:.4g}", percent(0.5))]
+        if not math.isnan(at):
+            rows.append((f"{by} leads", f"{at:.4g}", percent(float(self(at)))))
+        return _table(self.target, [(self.parameter, self._label)], ("", ">number", ">answer"), rows)
+
     def __repr__(self) -> str:
-        """Return one line: what depends on what, and today's point."""
-        today = f"{self.value:.4g} -> {float(self(self.value)):.4g}"
-        return f"<{self.target} as a function of '{self.parameter}'; today {today}>"
+        """Return what depends on what, and today's point, as text of at most 80 columns."""
+        return self._shown().text()
+
+    def _repr_html_(self) -> str:
+        return self._shown().html()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -205,6 +222,8 @@ class TwoWay:
     _grid: Array = field()
     """At each pair of knots: P(evidence), P(target, evidence), P(leader, evidence), P(rival, evidence)..."""
     _bounded: bool = False
+    _labels: tuple[str, str] = ("", "")
+    """What people call the parameters."""
 
     @overload
     def __call__(self, x: float, y: float) -> float: ...
@@ -241,7 +260,7 @@ class TwoWay:
             (across, up, *heights),
             self.values,
             self.intervals,
-            (*self.parameters, self.target, self.leader),
+            (*self._called, self.target, self.leader),
             ax,
         )
 
@@ -258,11 +277,32 @@ class TwoWay:
             values = np.where((across + up > 1 + 1e-12)[..., None], np.nan, values)
         return np.asarray(values)
 
-    def __repr__(self) -> str:
-        """Return one line: what depends on what, and today's point."""
-        p, q = self.parameters
+    @property
+    def _called(self) -> tuple[str, str]:
+        p, q = (label or name for label, name in zip(self._labels, self.parameters, strict=True))
+        return p, q
+
+    def _shown(self) -> Grid:
+        """Return the table that a terminal and a notebook show: today's point."""
         x, y = self.values
-        return f"<{self.target} as a function of '{p}' and '{q}'; today {x:.4g}, {y:.4g} -> {self(x, y):.4g}>"
+        row = ("today", f"{x:.4g}", f"{y:.4g}", percent(self(x, y)))
+        both = [*zip(self.parameters, self._labels, strict=True)]
+        return _table(self.target, both, ("", ">first", ">second", ">answer"), [row])
+
+    def __repr__(self) -> str:
+        """Return what depends on what, and today's point, as text of at most 80 columns."""
+        return self._shown().text()
+
+    def _repr_html_(self) -> str:
+        return self._shown().html()
+
+
+def _table(
+    target: str, parameters: Sequence[tuple[str, str]], headers: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Grid:
+    """Return a table of points of a function; parameters are ids and labels."""
+    said = [f"{label}  [{name}]" if label else name for name, label in parameters]
+    return Grid(f"{target} as a function of", headers, rows, lead=said)
 
 
 def _window(knots: Array, interval: tuple[float, float]) -> tuple[float, float]:

@@ -475,15 +475,20 @@ class LiteratureCheck:
 
     # -- how it looks --------------------------------------------------------------------
 
-    def plot(self, ax: Axes | None = None, *, condition: str | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, condition: str | None = None, everything: bool = False) -> Axes:
         """Draw published intervals and what the network implies, by condition.
+
+        Drawn are the studies outside whose interval the network lies; all of them if there is
+        none such.
 
         Parameters
         ----------
         ax
             Where to draw; a new figure, as high as it needs to be, unless given.
         condition
-            Draw the studies of this condition alone.
+            Draw the studies of this condition alone, those inside their interval too.
+        everything
+            Draw every study.
 
         Raises
         ------
@@ -500,6 +505,10 @@ class LiteratureCheck:
         if not chosen:
             about = f" about {condition!r}" if condition else ""
             raise ValueError(f"network {self.net.name!r} has no studies{about}, so there is nothing to draw")
+        title = f"{self.net.name} | {_counted(chosen)}"
+        outside = tuple(item for item in chosen if not item.inside)
+        if condition is None and not everything and 0 < len(outside) < len(chosen):
+            chosen, title = outside, f"{title}; drawn: the {len(outside)} outside"
         labels = [(item.study.condition, _short(self.net, item.study)) for item in chosen]
         rows = [
             {
@@ -516,7 +525,7 @@ class LiteratureCheck:
             }
             for item, label in zip(chosen, labels, strict=True)
         ]
-        return plot_literature(pd.DataFrame(rows), f"{self.net.name} | {_counted(chosen)}", ax)
+        return plot_literature(pd.DataFrame(rows), title, ax)
 
     def _group(self, study: Study) -> str:
         return self.net.label(study.condition) if study.condition else "Any condition"

@@ -194,6 +194,7 @@ class Sensitivity:
             self._bundle.lines.take(i),
             math.exp(log_scale) if natural else 1.0,
             (float(at[i]), self._label(by[i])),
+            self._described(self._ids[i]),
         )
 
     def row(self, parameter: str, x: float) -> NDArray[np.float64]:
@@ -300,6 +301,7 @@ class Sensitivity:
             knots,
             grid,
             together,
+            (self._described(p), self._described(q)),
         )
 
     def evidence(self, *, most: int = MOST_SETS) -> EvidenceImpact:

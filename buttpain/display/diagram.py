@@ -18,6 +18,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 from buttpain.display.layers import Arrow, Diagram, Item, Node, arranged, placed
+from buttpain.display.use import flagged
+from buttpain.errors import which_comes_with
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +33,11 @@ MOST_HEADS = 60
 LEAST_MOVE = 0.01
 """What an arrow must carry to be more than a pale line: one percentage point."""
 
-BLUE, VERMILION, GREY, PALE, DARK = "#0072b2", "#d55e00", "#757575", "#d0d0d0", "#00507d"
+BLUE, VERMILION, GREY, PALE, DARK = "#0072b2", "#d55e00", "#757575", "#80808059", "#00507d"
 HUES = (BLUE, VERMILION, "#007a5a", "#8c4a7d", "#946000", "#3d3d3d")
 """Of arrows from different nodes: Okabe and Ito's, the light ones darkened for the sake of thin lines."""
+_BAND = "#80808028"
+"""Behind a row; like what is pale, it lets the page through, and so is faint on a dark one too."""
 
 _SIZE, _HEADING, _TITLE = 7.5, 9.0, 10.0
 """Of letters: in boxes, of headings, of the title."""
@@ -67,13 +71,14 @@ def plot_diagram(diagram: Diagram, ax: Axes | None = None) -> Axes:
         If matplotlib, an extra, is not installed.
     """
     if find_spec("matplotlib") is None:
-        raise ImportError('pictures need matplotlib: python -m pip install "buttpain[plots]"')
+        raise ImportError(f"pictures need matplotlib, {which_comes_with('plots')}")
     joined, tabled = _divided(diagram)
     table = _Table(tabled) if tabled else None
     columns = _Columns(joined, table.height if table else 0.0)
     width = max(_LEAST, columns.width + (_BETWEEN + table.width if table else 0.0))
     key, below = _flowed(_key(diagram, dots=tabled is not None), width), _TOP + columns.height
-    pen = _Pen(diagram.title, (width, below + _KEY * (1.5 + max(line for _, line, _ in key))), ax)
+    title = "\n".join(filter(None, (flagged(diagram.alerts), diagram.title)))
+    pen = _Pen(title, (width, below + _KEY * (1.5 + max(line for _, line, _ in key))), ax)
     columns.draw(pen)
     if table:
         table.draw(pen, columns.width + _BETWEEN)
@@ -429,11 +434,16 @@ class _Pen:
     def _frame(self, node: Node, corner: Point, width: float, height: float) -> dict[str, Any]:
         """Draw a box; return how to write in it."""
         from matplotlib.patches import FancyBboxPatch
+        from matplotlib.patheffects import withStroke
 
         face, ink = _faced(node)
         weight, edge, style = _FRAMES[node.mark]
         look = {"fc": face, "ec": edge, "lw": weight * self.scale, "ls": style, "zorder": 5}
-        self._add(FancyBboxPatch(corner, width, height, boxstyle="round,pad=0,rounding_size=2", **look))
+        box = FancyBboxPatch(corner, width, height, boxstyle="round,pad=0,rounding_size=2", **look)
+        if node.mark:
+            # A black frame would vanish on a dark page.
+            box.set_path_effects([withStroke(linewidth=2.2 * weight * self.scale, foreground="white")])
+        self._add(box)
         return {"color": ink, "weight": "bold" if node.mark else "normal"}
 
     def line(self, start: Point, end: Point, look: _Look) -> None:
@@ -483,7 +493,7 @@ class _Pen:
         from matplotlib.patches import Rectangle
 
         corner = at[0], at[1] - height / 2
-        self._add(Rectangle(corner, width, height, fc="#ebebeb", ec="none", zorder=0.5))
+        self._add(Rectangle(corner, width, height, fc=_BAND, ec="none", zorder=0.5))
 
 
 def _inches(ax: Axes) -> float:

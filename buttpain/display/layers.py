@@ -83,12 +83,15 @@ class Diagram:
         One a column; empty where there is nothing to say.
     nodes, arrows
         In the order of the network.
+    alerts
+        What must be seen before all else; one a line.
     """
 
     title: str
     headings: tuple[str, ...]
     nodes: tuple[Node, ...]
     arrows: tuple[Arrow, ...]
+    alerts: tuple[str, ...] = ()
 
     @property
     def of_case(self) -> bool:
@@ -110,11 +113,11 @@ class Diagram:
         """Return only these nodes and the arrows between them; columns left empty go."""
         nodes = [node for node in self.nodes if node.name in names]
         columns = sorted({node.column for node in nodes})
-        return Diagram(
-            self.title,
-            tuple(self.headings[column] for column in columns),
-            tuple(replace(node, column=columns.index(node.column)) for node in nodes),
-            tuple(arrow for arrow in self.arrows if arrow.source in names and arrow.target in names),
+        return replace(
+            self,
+            headings=tuple(self.headings[column] for column in columns),
+            nodes=tuple(replace(node, column=columns.index(node.column)) for node in nodes),
+            arrows=tuple(arrow for arrow in self.arrows if arrow.source in names and arrow.target in names),
         )
 
     def _reached(self, names: set[str], *, up: bool) -> set[str]:

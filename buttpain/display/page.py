@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from buttpain.display.layers import Arrow, Diagram, Node, arranged
+from buttpain.display.use import USE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def page(
     Parameters
     ----------
     diagram
-        Nodes and arrows.
+        Nodes, arrows and alerts.
     variables
         What else is known of each node, in the same order: states, description, question,
         role, kind, cost, icd10 and urgency.
@@ -50,8 +51,8 @@ def page(
     sources
         By key: cite, doi and url.
     answers
-        By node that matters to a case: its posterior and, if it was not observed, its prior, a
-        probability a state each.  Empty where there is no case.
+        By node that matters to a case: its posterior and its prior, a probability a state each.
+        Empty where there is no case.
     """
     numbers = _numbers(parameters, {node.name: node.label for node in diagram.nodes})
     position = {node.name: i for i, node in enumerate(diagram.nodes)}
@@ -77,6 +78,8 @@ def page(
     title, *lines = diagram.title.split("\n")
     parts = {
         "title": escape(title),
+        "alerts": "\n".join(f'<p class="alert">! {escape(alert)}</p>' for alert in diagram.alerts),
+        "use": escape(USE),
         "lines": "\n".join(f"<p>{escape(line)}</p>" for line in lines),
         "columns": "\n".join(_columns(diagram, position)),
         "key": escape(_CASE if diagram.of_case else _PLAIN),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.display.sheet import LINE, Sheet, beside, blank, sheet, short_labels, tick
 from buttpain.display.tables import percent
 
 if TYPE_CHECKING:
@@ -42,32 +43,8 @@ PALE = "#b3d4e8"
 VERMILION = "#d55e00"
 """Of the same palette: what wants a second look."""
 
-_LABEL = 34
-"""Characters of a label on one line."""
-_ROW, _LINE = 0.24, 0.17
-"""Inches: what a row takes besides its text, and a line of text."""
 _DENSE_LABEL, _DENSE_ROW, _DENSE_LINE = 44, 0.1, 0.14
-"""The same three where there may be a hundred rows, in a smaller type."""
-_TITLE, _PER_INCH = 68, 10
-"""Characters on a line of the title: of a new picture, and by the inch of axes given, which may narrow."""
-
-
-def new_axes(ax: Axes | None, height: float) -> Axes:
-    """Return the axes given, or new ones of this height in inches.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib, an extra, is not installed.
-    """
-    if ax is not None:
-        return ax
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError('pictures need matplotlib: python -m pip install "buttpain[plots]"') from error
-    _, made = plt.subplots(figsize=(8.0, height), layout="constrained")
-    return made
+"""Where there may be a hundred rows: characters of a label, inches besides its text, and of a line of it."""
 
 
 def plot_ranking(frame: pd.DataFrame, title: str, ax: Axes | None = None, **style: Any) -> Axes:
@@ -84,14 +61,16 @@ def plot_ranking(frame: pd.DataFrame, title: str, ax: Axes | None = None, **styl
     **style
         Passed on to `Axes.barh`.
     """
-    ax, places = _rows(frame, title, ax)
+    made = _rows(frame, title, ax, side=0.8)
+    ax, places = made.ax, made.places
     shown, *before = [name for name in ("posterior", "prior") if name in frame]
     bars = ax.barh(places, frame[shown], **{"height": 0.62, "color": BLUE, "label": shown, **style})
-    _column(ax, places, map(percent, frame[shown]), shown, 56, weight="bold")
+    made.column(map(percent, frame[shown]), shown, 56, narrow=56, weight="bold")
     for name in before:
         mark = _mark(ax, places, frame[name].tolist(), name)
-        _column(ax, places, map(percent, frame[name]), name, 100)
-        _legend(ax, [bars, mark])
+        made.column(map(percent, frame[name]), name, 100)
+        made.legend([bars, mark])
+    made.fit()
     return ax
 
 
@@ -109,7 +88,8 @@ def plot_intervals(frame: pd.DataFrame, title: str, ax: Axes | None = None, **st
     **style
         Passed on to `Axes.hlines`, for both intervals.
     """
-    ax, places = _rows(frame, title, ax)
+    made = _rows(frame, title, ax, side=0.8)
+    ax, places = made.ax, made.places
     look = {"color": BLUE, **style}
     # Flat ends, so that a line is as long as its interval.
     thin = ax.hlines(places, frame["q2.5"], frame["q97.5"], lw=1.8, label="95 % interval", **look)
@@ -120,46 +100,15 @@ def plot_intervals(frame: pd.DataFrame, title: str, ax: Axes | None = None, **st
     mark = _mark(ax, places, frame["posterior"].tolist(), "posterior", 3.0)
     ends = zip(frame["q2.5"], frame["q97.5"], strict=True)
     between = [f"{percent(low).removesuffix(' %')}–{percent(high)}" for low, high in ends]
-    _column(ax, places, map(percent, frame["posterior"]), "posterior", 56, weight="bold")
-    _column(ax, places, between, "95 % interval", 132)
-    _legend(ax, [mark, thick, thin])
+    made.column(map(percent, frame["posterior"]), "posterior", 56, narrow=56, weight="bold")
+    made.column(between, "95 % interval", 132)
+    made.legend([mark, thick, thin])
+    made.fit()
     return ax
 
 
-def _rows(frame: pd.DataFrame, title: str, ax: Axes | None) -> tuple[Axes, list[int]]:
-    """Return axes with a label a row, as high as they need, and the place of each row from the top down."""
-    labels = ["\n".join(wrap(str(label), _LABEL)) for label in frame["label"]]
-    text = sum(1 + label.count("\n") for label in labels)
-    room = max(20, int(_PER_INCH * _inches(ax))) if ax else _TITLE
-    heading = wrap(title, room)
-    ax = new_axes(ax, 0.9 + _ROW * (1 + len(labels)) + _LINE * (text + len(heading)))
-    places = list(range(len(labels)))[::-1]
-    ax.set_yticks(places, labels)
-    # The row above the others is for the legend and the heads of the columns.
-    ax.set_ylim(-0.5, len(labels) + 0.1)
-    ax.set_xlim(0, 1)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    ax.set_xlabel("probability under this model")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title("\n".join(heading), loc="left", fontsize=10)
-    return ax, places
-
-
-def _legend(ax: Axes, handles: list[Any]) -> None:
-    ax.legend(
-        handles=handles,
-        frameon=False,
-        loc="upper left",
-        ncols=len(handles),
-        borderaxespad=0,
-        fontsize="small",
-        markerscale=0.7,
-    )
-
-
-def _inches(ax: Axes) -> float:
-    figure = ax.get_figure(root=True)
-    return ax.get_window_extent().width / figure.dpi if figure else 0.0
+def _rows(frame: pd.DataFrame, title: str, ax: Axes | None, *, side: float = 0.0) -> Sheet:
+    return sheet(map(str, frame["label"]), title, ax, side=side)
 
 
 def _mark(ax: Axes, places: list[int], values: list[float], name: str, edge_width: float = 4.5) -> Line2D:
@@ -169,33 +118,6 @@ def _mark(ax: Axes, places: list[int], values: list[float], name: str, edge_widt
     edge = [effects.withStroke(linewidth=edge_width, foreground="white")]
     look: dict[str, Any] = {"ls": "none", "marker": "|", "ms": 15, "mew": 2, "color": "black"}
     return ax.plot(values, places, label=name, path_effects=edge, **look)[0]
-
-
-def _column(  # noqa: PLR0913 -- where, what, and how it looks
-    ax: Axes,
-    places: Sequence[float],
-    texts: Iterable[str],
-    name: str,
-    end: int,
-    *,
-    head: float | None = None,
-    **style: Any,
-) -> None:
-    """Write texts to the right of the axes, ending so many points from them, under a name."""
-    rows = [(len(places) - 0.2 if head is None else head, name), *zip(places, texts, strict=True)]
-    for place, text in rows:
-        ax.annotate(
-            text,
-            (1, place),
-            (end, 0),
-            xycoords=ax.get_yaxis_transform(),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize="small",
-            annotation_clip=False,
-            **style,
-        )
 
 
 def plot_tornado(frame: pd.DataFrame, today: float, titles: tuple[str, str], ax: Axes | None = None) -> Axes:
@@ -219,7 +141,8 @@ def plot_tornado(frame: pd.DataFrame, today: float, titles: tuple[str, str], ax:
     """
     if frame.empty:
         raise ValueError("no parameter has an interval, so there is nothing to draw; see to_frame()")
-    ax, places = _rows(frame, titles[0], ax)
+    made = _rows(frame, titles[0], ax)
+    ax, places = made.ax, made.places
     ends = [frame[name].to_numpy() for name in ("posterior_low", "posterior_high")]
     looks: list[dict[str, Any]] = [{"color": PALE, "hatch": "////"}, {"color": BLUE}]
     names = ["number at its low end", "at its high end"]
@@ -230,17 +153,25 @@ def plot_tornado(frame: pd.DataFrame, today: float, titles: tuple[str, str], ax:
     # Only as high as the bars, so that it does not cross the legend.
     line = ax.vlines(today, -0.5, len(places) - 0.45, color="black", lw=1.5, label=f"today, {percent(today)}")
     least, most = min(today, *map(np.min, ends)), max(today, *map(np.max, ends))
-    room = 0.17 * max(most - least, 1e-6)
+    room = _room_for_numbers(made) * max(most - least, 1e-6)
     ax.set_xlim(least - room, most + room)
     for place, number, end, other in _ends(frame, places):
         left = end < other or (end == other and number == "low")
         _beside(ax, (end, place), short(frame[number].iloc[len(places) - 1 - place]), left=left)
-    digits = 0 if most - least > 0.05 else 1 if most - least > 0.005 else 2
-    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.{digits}f} %")
-    ax.set_xlabel(titles[1])
-    _column(ax, places, frame["grade"].astype(str), "grade", 36)
-    _legend(ax, [line, *bars])
+    made.name_across(titles[1])
+    made.column(frame["grade"].astype(str), "grade", 36)
+    made.legend([line, *bars])
+    made.fit()
     return ax
+
+
+def _room_for_numbers(made: Sheet) -> float:
+    """Return what numbers beside the longest bars take, as a part of what the bars span."""
+    least = 0.17
+    if made.width is None:
+        return least
+    number = 0.45  # inches
+    return max(least, number / max(made.width - 2 * number, number))
 
 
 def short(number: float) -> str:
@@ -290,7 +221,8 @@ def plot_waterfall(frame: pd.DataFrame, title: str, ax: Axes | None = None, *, r
     ratio
         Whether the axis is marked with ratios; otherwise with probabilities.
     """
-    ax, places = _rows(frame, title, ax)
+    made = _rows(frame, title, ax, side=0.8)
+    ax, places = made.ax, made.places
     ends = frame[["before", "after"]].to_numpy(dtype=np.float64)
     low, high = _limits(ends)
     drawn = np.clip(ends, low, high)
@@ -314,11 +246,15 @@ def plot_waterfall(frame: pd.DataFrame, title: str, ax: Axes | None = None, *, r
         if beyond:  # a line without points would count as standing in the corner of the page
             ax.plot([edge] * len(beyond), beyond, ls="none", marker=shape, ms=9, color="black", clip_on=False)
     ax.set_xlim(low, high)
-    ax.set_xticks(*(_ratio_ticks(low, high) if ratio else _probability_ticks(low, high)))
-    ax.set_xlabel(f"{name}, on a scale of log-odds")
-    _column(ax, places, frame["bits"], "bits", 40)
-    _column(ax, places, frame["then"], "then", 100, weight="bold")
-    _legend(ax, handles)
+    most = _MOST_TICKS if made.width is None else max(2, min(_MOST_TICKS, int(made.width / 0.7)))
+    ax.set_xticks(*(_ratio_ticks if ratio else _probability_ticks)(low, high, most))
+    made.name_across(f"{name}, on a {'logarithmic scale' if ratio else 'scale of log-odds'}")
+    # The table beside it says what a finding weighs given all others, which is another number.
+    ax.set_ylim(top=len(places) + 0.3)
+    made.column(frame["bits"], "bits, after\nthose above", 68, head=len(places) - 0.1)
+    made.column(frame["then"], "then", 122, narrow=52, head=len(places) - 0.1, weight="bold")
+    made.legend(handles)
+    made.fit()
     return ax
 
 
@@ -344,7 +280,8 @@ def plot_information(frame: pd.DataFrame, title: str, name: str, ax: Axes | None
     """
     if frame.empty:
         raise ValueError("nothing is left to ask, so there is nothing to draw")
-    ax, places = _rows(frame, title, ax)
+    made = _rows(frame, title, ax, side=0.6)
+    ax, places = made.ax, made.places
     bits = frame["information"].to_numpy(dtype=np.float64)
     bars = [ax.barh(places, bits, height=0.62, color=BLUE, edgecolor=BLUE, label="by itself")]
     whole = bits
@@ -354,10 +291,11 @@ def plot_information(frame: pd.DataFrame, title: str, name: str, ax: Axes | None
         bars.append(
             ax.barh(places, whole - bits, left=bits, height=0.62, label="best follow-up besides", **look)
         )
-        _legend(ax, bars)
     ax.set_xlim(0, 1.05 * float(whole.max(initial=0.0)) or 1.0)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.set_xlabel("\n".join(wrap(f"{name} (bits)", _TITLE)))
+    made.name_across(f"{name} (bits)")
+    if "information_2" in frame:
+        made.legend(bars)
     step = "_2" if "information_2" in frame else ""
     columns = [("bits", 42, [f"{value:.3f}" for value in whole])]
     if len(set(frame["cost"])) > 1:
@@ -366,7 +304,8 @@ def plot_information(frame: pd.DataFrame, title: str, name: str, ax: Axes | None
         columns += [("bits/cost", 128, per_cost)]
     columns.append(("new leader", columns[-1][1] + 64, [percent(value) for value in frame["changes_leader"]]))
     for head, end, texts in columns:
-        _column(ax, places, texts, head, end)
+        made.column(texts, head, end, narrow=end if head == "bits" else None)
+    made.fit()
     return ax
 
 
@@ -384,7 +323,8 @@ def plot_same_decision(frame: pd.DataFrame, title: str, name: str, ax: Axes | No
     ax
         Where to draw; a new figure unless given.
     """
-    ax, places = _rows(frame, title, ax)
+    made = _rows(frame, title, ax, side=0.9)
+    ax, places = made.ax, made.places
     today = frame["today"].to_numpy(dtype=bool)
     looks: list[dict[str, Any]] = [{"color": BLUE}, {"color": PALE, "hatch": "////"}]
     bars: list[Any] = []
@@ -400,9 +340,10 @@ def plot_same_decision(frame: pd.DataFrame, title: str, name: str, ax: Axes | No
         lines = ax.hlines(places, frame["low"], frame["high"], color="black", lw=2, label="95 % interval")
         lines.set_path_effects(edge)
         bars.append(lines)
-    _column(ax, places, map(percent, frame["probability"]), "probability", 66, weight="bold")
-    _legend(ax, bars)
-    ax.set_xlabel("\n".join(wrap(name, _TITLE)))
+    made.column(map(percent, frame["probability"]), "probability", 66, narrow=66, weight="bold")
+    made.name_across(name)
+    made.legend(bars)
+    made.fit()
     return ax
 
 
@@ -416,9 +357,10 @@ def _limits(odds: Array) -> tuple[float, float]:
 
 
 _MOST_TICKS = 6
+"""Of an axis that is not narrow."""
 
 
-def _probability_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+def _probability_ticks(low: float, high: float, most: int) -> tuple[list[float], list[str]]:
     """Return places and labels for an axis of log-odds in bits, at round probabilities."""
     tiny = [10.0**-k for k in range(3, 16)]
     tens = [0.01, 0.1, 0.5]
@@ -434,14 +376,14 @@ def _probability_ticks(low: float, high: float) -> tuple[list[float], list[str]]
             break
     kept: list[tuple[float, str]] = []
     for pair in inside:
-        if not kept or pair[0] - kept[-1][0] >= (high - low) / _MOST_TICKS:
+        if not kept or pair[0] - kept[-1][0] >= (high - low) / most:
             kept.append(pair)
     return [x for x, _ in kept], [said for _, said in kept]
 
 
-def _ratio_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+def _ratio_ticks(low: float, high: float, most: int) -> tuple[list[float], list[str]]:
     """Return places and labels for an axis of log-odds in bits, at powers of two."""
-    step = max(1, -int(-(high - low) // _MOST_TICKS))
+    step = max(1, -int(-(high - low) // most))
     places = [k for k in range(int(np.ceil(low)), int(np.floor(high)) + 1) if k % step == 0]
     return [float(k) for k in places], [f"{2**k:,} : 1" if k >= 0 else f"1 : {2**-k:,}" for k in places]
 
@@ -469,7 +411,8 @@ def plot_curve(
     ax
         Where to draw; a new figure unless given.
     """
-    ax = new_axes(ax, 4.2)
+    made = blank(names[1], ax, 4.2)
+    ax = made.ax
     value, today, *interval = here
     if not np.isnan(interval).any():
         ax.axvspan(interval[0], interval[1], color=PALE, alpha=0.6, lw=0, label="95 % interval")
@@ -480,11 +423,8 @@ def plot_curve(
         ax.axvline(x, color="black", lw=1.2, ls=style, label=f"{said} at {x:.3g}")
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
-    _plain_axes(ax, names[0])
-    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    ax.set_title("\n".join(wrap(names[1], _TITLE)), loc="left", fontsize=10)
-    _legend_below(ax)
-    return ax
+    ax.yaxis.set_major_formatter(tick)
+    return _finished(made, names[0])
 
 
 def plot_two_way(
@@ -510,7 +450,8 @@ def plot_two_way(
         Where to draw; a new figure unless given.
     """
     across, up, posterior, margin = heights
-    ax = new_axes(ax, 6.4)
+    made = blank(names[2], ax, 6.4)
+    ax = made.ax
     levels = np.linspace(0, 1, 11)
     ax.contourf(across, up, posterior, levels=levels, cmap="Blues", alpha=0.75, vmin=0, vmax=1.15)
     thin = np.delete(levels, [0, 5, 10])  # the line of 50 % is a heavy one
@@ -524,11 +465,8 @@ def plot_two_way(
         box = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
         ax.plot(*zip(*box, strict=True), color="black", lw=1.4, ls=":", label="both 95 % intervals")
     ax.plot(*today, ls="none", marker="o", ms=8, color="black", mec="white", mew=1.5, label="today")
-    _plain_axes(ax, names[0])
-    ax.set_ylabel("\n".join(wrap(names[1], 52)))
-    ax.set_title("\n".join(wrap(names[2], _TITLE)), loc="left", fontsize=10)
-    _legend_below(ax)
-    return ax
+    ax.set_ylabel("\n".join(wrap(names[1], 30 if made.narrow else 52)))
+    return _finished(made, names[0])
 
 
 def plot_calibration(frame: pd.DataFrame, title: str, level: float, ax: Axes | None = None) -> Axes:
@@ -545,7 +483,8 @@ def plot_calibration(frame: pd.DataFrame, title: str, level: float, ax: Axes | N
     ax
         Where to draw; a new figure unless given.
     """
-    ax = new_axes(ax, 6.4)
+    made = blank(title, ax, 6.4)
+    ax = made.ax
     end = min(1.0, 1.05 * float(frame[["most", "high"]].to_numpy().max()))
     ax.plot([0, end], [0, end], color="black", lw=1, ls="--", label="ideal: as often as said")
     across = (frame["posterior"] - frame["least"], frame["most"] - frame["posterior"])
@@ -561,13 +500,10 @@ def plot_calibration(frame: pd.DataFrame, title: str, level: float, ax: Axes | N
     ax.errorbar(*place, yerr=reach, fmt="o", label=f"groups of {size}, {100 * level:g} % interval", **look)
     ax.set_xlim(0, end)
     ax.set_ylim(0, end)
-    _plain_axes(ax, "posterior, mean of the group")
     ax.set_ylabel("share of the group with the condition")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{100 * value:.{0 if end > 0.1 else 1}f} %")
-    ax.set_title("\n".join(wrap(title, _TITLE)), loc="left", fontsize=10)
-    _legend_below(ax)
-    return ax
+        axis.set_major_formatter(tick)
+    return _finished(made, "posterior, mean of the group")
 
 
 def plot_decision(frame: pd.DataFrame, title: str, level: float, ax: Axes | None = None) -> Axes:
@@ -584,7 +520,8 @@ def plot_decision(frame: pd.DataFrame, title: str, level: float, ax: Axes | None
     ax
         Where to draw; a new figure unless given.
     """
-    ax = new_axes(ax, 4.8)
+    made = blank(title, ax, 4.8)
+    ax = made.ax
     across = frame["threshold"]
     ax.fill_between(
         across, frame["low"], frame["high"], color=PALE, alpha=0.6, lw=0, label=f"{100 * level:g} % interval"
@@ -596,12 +533,9 @@ def plot_decision(frame: pd.DataFrame, title: str, level: float, ax: Axes | None
     # Treating all falls without end; what matters is where it is above 0.
     ax.set_ylim(-0.25 * top, 1.05 * top)
     ax.set_xlim(0, 1)
-    _plain_axes(ax, "threshold: the posterior from which one would treat")
     ax.set_ylabel("net benefit, true positives a case")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    ax.set_title("\n".join(wrap(title, _TITLE)), loc="left", fontsize=10)
-    _legend_below(ax)
-    return ax
+    ax.xaxis.set_major_formatter(tick)
+    return _finished(made, "threshold: the posterior from which one would treat")
 
 
 def _decision(ax: Axes, surface: tuple[Array, Array, Array], style: str, name: str) -> None:
@@ -613,28 +547,20 @@ def _decision(ax: Axes, surface: tuple[Array, Array, Array], style: str, name: s
         ax.plot([], [], color="black", lw=2.4, ls=style, label=name)
 
 
-def _plain_axes(ax: Axes, name: str) -> None:
-    ax.set_xlabel("\n".join(wrap(name, _TITLE)))
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def _legend_below(ax: Axes, handles: list[Any] | None = None) -> None:
-    from matplotlib.transforms import ScaledTranslation
-
-    figure = ax.get_figure(root=True)
-    assert figure is not None  # noqa: S101 - what is drawn on is part of one
-    under = ScaledTranslation(0, -0.5, figure.dpi_scale_trans)
-    look: dict[str, Any] = {"frameon": False, "ncols": 2, "borderaxespad": 0, "fontsize": "small"}
-    if handles is not None:
-        look["handles"] = handles
-    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=ax.transAxes + under, **look)
+def _finished(made: Sheet, name: str) -> Axes:
+    """Return the axes with a name across, a legend below, and no more lines around than they need."""
+    made.name_across(name)
+    made.ax.spines[["top", "right"]].set_visible(False)
+    made.legend_below()
+    made.fit()
+    return made.ax
 
 
 def plot_literature(frame: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
     """Draw a forest plot of published figures with what a network implies, by group.
 
     Probabilities come first.  A ratio r stands at r / (1 + r), so that 1 is in the middle
-    and 2 as far from it as 1/2; a scale on top belongs to it.
+    and 2 as far from it as 1/2; ratios come last, and the scale below belongs to them.
 
     Parameters
     ----------
@@ -647,7 +573,8 @@ def plot_literature(frame: pd.DataFrame, title: str, ax: Axes | None = None) -> 
         Where to draw; a new figure, as high as its rows need, unless given.
     """
     rows = _grouped(frame)
-    ax, top = _dense_rows(rows, title, ax)
+    made, top = _dense_rows(rows, title, ax)
+    ax = made.ax
     figures = rows[rows["published"].notna()].copy()
     ratio = figures["ratio"].astype(bool)
     for name in ("published", "low", "high", "implied"):
@@ -655,13 +582,15 @@ def plot_literature(frame: pd.DataFrame, title: str, ax: Axes | None = None) -> 
     handles = [_published(ax, figures, judged=judged) for judged in (False, True)]
     handles += [_implied(ax, figures, inside=inside) for inside in (True, False)]
     if ratio.any():
-        _ratio_scale(ax, only=bool(ratio.all()))
+        upper = float(figures["place"][ratio].max())
+        _ratio_scale(ax, upper, only=bool(ratio.all()), roomy=not made.narrow)
     at = figures["place"].tolist()
     reported = [_reported(row) for row in figures.to_dict("records")]
     implied = [written(*pair) for pair in zip(figures["implied"], ratio, strict=True)]
-    _column(ax, at, reported, "published or judged", 108, head=top)
-    _column(ax, at, implied, "network", 156, head=top, weight="bold")
-    _legend_below(ax, [handle for handle in handles if handle is not None])
+    made.column(reported, "published or judged", 108, places=at, head=top)
+    made.column(implied, "network", 156, narrow=52, places=at, head=top, weight="bold")
+    made.legend_above([handle for handle in handles if handle is not None])
+    made.fit()
     return ax
 
 
@@ -677,18 +606,18 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _dense_rows(rows: pd.DataFrame, title: str, ax: Axes | None) -> tuple[Axes, float]:
+def _dense_rows(rows: pd.DataFrame, title: str, ax: Axes | None) -> tuple[Sheet, float]:
     """Return axes with many rows, and the height of their head; a row takes the room that its label needs.
 
     Adds the place of each row to the frame.  Places are inches from the bottom.
     """
-    labels = [wrap(str(label), _DENSE_LABEL) for label in rows["label"]]
+    labels = short_labels(map(str, rows["label"]), ax, _DENSE_LABEL)
     is_heading = rows["published"].isna().to_numpy()
     heights = np.array([_DENSE_ROW + _DENSE_LINE * len(lines) for lines in labels])
     tops = np.cumsum((heights + _DENSE_ROW * is_heading)[::-1])[::-1]
     rows["place"] = tops - heights / 2 - _DENSE_ROW * is_heading
-    heading = wrap(title, max(20, int(_PER_INCH * _inches(ax))) if ax else _TITLE)
-    ax = new_axes(ax, 1.4 + float(tops[0]) + _LINE * len(heading))
+    made = beside(blank(title, ax, 1.9 + float(tops[0]) + LINE * len(title) / _DENSE_LABEL), labels)
+    ax = made.ax
     ax.set_yticks(rows["place"], ["\n".join(lines) for lines in labels], fontsize="small")
     for label, bold, top in zip(ax.get_yticklabels(), is_heading, tops, strict=True):
         if bold:
@@ -696,11 +625,13 @@ def _dense_rows(rows: pd.DataFrame, title: str, ax: Axes | None) -> tuple[Axes, 
             ax.axhline(top, color="0.85", lw=0.8, zorder=0)
     ax.set_ylim(0, tops[0] + _DENSE_ROW + _DENSE_LINE)
     ax.set_xlim(0, 1)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    # On top, where those who look for the worst begin to read.
+    ax.xaxis.tick_top()
+    ax.xaxis.set_label_position("top")
+    ax.xaxis.set_major_formatter(tick)
     ax.set_xlabel("probability")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title("\n".join(heading), loc="left", fontsize=10)
-    return ax, float(tops[0]) + heights[0] / 2
+    ax.spines[["bottom", "right"]].set_visible(False)
+    return made, float(tops[0]) + heights[0] / 2
 
 
 def _published(ax: Axes, figures: pd.DataFrame, *, judged: bool) -> Any:
@@ -735,13 +666,13 @@ def _implied(ax: Axes, figures: pd.DataFrame, *, inside: bool) -> Any:
     return ax.plot(some["implied_at"], some["place"], label=name, **look)[0]
 
 
-def _ratio_scale(ax: Axes, *, only: bool) -> None:
-    """Write ratios above the axes; below them nothing, if there are only ratios."""
-    scale = ax.secondary_xaxis("top")
-    ticks = (0.1, 0.3, 1, 3, 10)
+def _ratio_scale(ax: Axes, upper: float, *, only: bool, roomy: bool) -> None:
+    """Write ratios below their rows, which end so high; on top nothing, if there are only ratios."""
+    scale = ax.secondary_xaxis("bottom")
+    ticks = (0.1, 0.3, 1, 3, 10) if roomy else (0.1, 1, 10)
     scale.set_xticks([tick / (1 + tick) for tick in ticks], [f"{tick:g}" for tick in ticks])
     scale.set_xlabel("likelihood ratio or odds ratio")
-    ax.axvline(0.5, color="0.85", lw=0.8, zorder=0)
+    ax.vlines(0.5, 0, upper + _DENSE_LINE, color="0.85", lw=0.8, zorder=0)
     if only:
         ax.set_xticks([])
         ax.set_xlabel("")

@@ -7,6 +7,7 @@ the same in the same order.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -25,6 +26,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _MARK = "│"
 _TIE = "\u00a0"  # a space at which no line breaks
 
+# In text that is escaped already.
+_INTERVAL = re.compile(r"(?:&[lg]t;)?\d[\de.,+-]*–(?:&[lg]t;)?\d[\de.,+-]*(?:&nbsp;%)?")
+
 # The mark takes the colour of the page's own text, so it stands out from fill and ground in light and dark.
 _STYLE = """
 <style>
@@ -36,6 +40,7 @@ _STYLE = """
  background:transparent;color:inherit;max-width:32em;white-space:normal}
 .buttpain th{border-bottom:1px solid currentColor;font-weight:600}
 .buttpain table td.number,.buttpain table th.number{text-align:right;white-space:nowrap}
+.buttpain .whole{white-space:nowrap}
 .buttpain .track{display:inline-block;position:relative;width:10em;height:.8em;
  background:rgba(128,128,128,.25);vertical-align:baseline}
 .buttpain .fill{position:absolute;left:0;top:0;bottom:0;background:#0072b2}
@@ -155,16 +160,16 @@ class Grid:
 
     def html(self) -> str:
         """Return HTML that needs no script and follows the page's own colours."""
-        alerts = "".join(f'<div class="alert">{escape(alert)}</div>' for alert in self.alerts)
-        lead = "".join(f'<div class="lead">{escape(said)}</div>' for said in self.lead)
-        notes = "".join(f'<div class="note">{escape(note)}</div>' for note in self.notes)
+        alerts = "".join(f'<div class="alert">{_unbroken(alert)}</div>' for alert in self.alerts)
+        lead = "".join(f'<div class="lead">{_unbroken(said)}</div>' for said in self.lead)
+        notes = "".join(f'<div class="note">{_unbroken(note)}</div>' for note in self.notes)
         head = "".join(
             f'<th scope="col"{_kind(header)}>{escape(header.removeprefix(">"))}</th>'
             for header in self.headers
         )
         body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
-        title = f'<div class="title">{escape(self.title)}</div>' if self.title else ""
+        title = f'<div class="title">{_unbroken(self.title)}</div>' if self.title else ""
         return f'{_STYLE}<div class="buttpain">{alerts}{title}{lead}{table}{notes}</div>'
 
     def _cells(self, row: Sequence[str | Bar]) -> str:
@@ -216,5 +221,5 @@ def _tied(text: str) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Return text for HTML in which a number keeps its percent sign on its line."""
-    return escape(text).replace(" %", "&nbsp;%")
+    """Return text for HTML in which a number keeps its percent sign, and an interval its ends."""
+    return _INTERVAL.sub(r'<span class="whole">\g<0></span>', escape(text).replace(" %", "&nbsp;%"))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from buttpain.display.tables import Bar, Grid, percent
+from buttpain.display.use import flagged
 from buttpain.errors import UnknownNode
 from buttpain.inference.evidence import Observation, heading, in_words
 from buttpain.model.network import Network
@@ -57,6 +58,8 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
     def ranked(self) -> pd.Series[float]:
         """Return P(present) of each node that has such a state, highest first.
 
+        Nodes without one, such as none, mild and severe, are left out; `to_frame` has them.
+
         Examples
         --------
         >>> import buttpain as bp
@@ -97,7 +100,7 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw P(present) of each node as a bar, with its prior as a mark.
+        """Draw P(present) of each node as a bar, with its prior as a mark; the title says if red flags fire.
 
         Parameters
         ----------
@@ -110,9 +113,8 @@ class Posterior(Mapping[str, "pd.Series[float]"]):
 
         frame = pd.DataFrame(self._bars(self._by_rank()), columns=["label", "prior", "posterior"])
         frame = frame if self.evidence else frame.drop(columns="posterior")
-        return plot_ranking(
-            frame, f"{self.net.name}: {in_words(self.net, self.evidence) or 'nothing observed'}", ax
-        )
+        said = f"{self.net.name}: {in_words(self.net, self.evidence) or 'nothing observed'}"
+        return plot_ranking(frame, "\n".join(filter(None, (flagged(self._alerts()), said))), ax)
 
     def grid(self, top: int | None = None) -> Grid:
         """Return the table that a terminal and a notebook show.

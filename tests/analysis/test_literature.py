@@ -642,7 +642,7 @@ def labels(axes: Axes) -> list[str]:
 
 def test_the_picture_has_a_row_for_each_study_under_its_condition(mixed: LiteratureCheck) -> None:
     """Headings, then the studies; ratios come last; what would read alike names its source."""
-    shown = labels(drawn(mixed.plot()))
+    shown = labels(drawn(mixed.plot(everything=True)))
     assert shown[0] == "Proximal hamstring tendinopathy"
     assert shown[-2:] == [
         "Proximal hamstring tendinopathy, ratios",
@@ -655,7 +655,7 @@ def test_the_picture_has_a_row_for_each_study_under_its_condition(mixed: Literat
 
 def test_marks_stand_where_the_figures_are(mixed: LiteratureCheck) -> None:
     """The network's marks are at its figures, a ratio r at r / (1 + r)."""
-    axes = drawn(mixed.plot())
+    axes = drawn(mixed.plot(everything=True))
     expected: dict[bool, list[float]] = {True: [], False: []}
     for item in mixed.compared:
         ratio = item.study.measure in RATIOS
@@ -667,15 +667,37 @@ def test_marks_stand_where_the_figures_are(mixed: LiteratureCheck) -> None:
     assert expected == {}
 
 
+def test_unless_all_are_asked_for_those_outside_are_drawn(mixed: LiteratureCheck) -> None:
+    """What disagrees is what one looks for; the title counts both, and where none disagrees all are drawn."""
+    axes = drawn(mixed.plot())
+    off = len(mixed.outside)
+    assert 0 < off < len(mixed.compared)
+    (marks,) = (line for line in axes.lines if str(line.get_label()).startswith("network"))
+    assert (marks.get_label(), len(np.asarray(marks.get_xdata()))) == ("network, outside", off)
+    assert axes.get_title(loc="left").replace("\n", " ").endswith(f"; drawn: the {off} outside")
+    agreed = replace(mixed, compared=tuple(item for item in mixed.compared if item.inside))
+    assert len(labels(agreed.plot())) == len(labels(agreed.plot(everything=True)))
+
+
+def test_scales_and_legend_stand_by_what_they_belong_to(mixed: LiteratureCheck) -> None:
+    """Probabilities are read on top, beside the first rows, and ratios at the bottom, beside the last."""
+    axes = drawn(mixed.plot(everything=True))
+    legend: Any = axes.get_legend()
+    frame = axes.get_window_extent()
+    assert legend.get_window_extent().y0 > axes.xaxis.get_label().get_window_extent().y1 > frame.y1
+    (scale,) = axes.child_axes
+    assert scale.xaxis.get_label().get_window_extent().y1 < frame.y0
+
+
 def test_inside_and_outside_differ_in_shape(mixed: LiteratureCheck) -> None:
     """Colour alone says nothing."""
-    marks = {line.get_label(): line.get_marker() for line in mixed.plot().lines}
+    marks = {line.get_label(): line.get_marker() for line in mixed.plot(everything=True).lines}
     assert marks["network, inside"] != marks["network, outside"]
 
 
 def test_no_text_covers_another_or_leaves_the_page(mixed: LiteratureCheck) -> None:
     """Labels, figures, scales and legend have room of their own."""
-    axes = drawn(mixed.plot())
+    axes = drawn(mixed.plot(everything=True))
     figure = axes.get_figure(root=True)
     assert figure is not None
     texts: list[Any] = axes.findobj(Text)
@@ -697,7 +719,7 @@ def test_one_condition_can_be_drawn_alone(mixed: LiteratureCheck) -> None:
     axes = drawn(mixed.plot(condition="deep_gluteal_syndrome"))
     assert labels(axes) == ["Deep gluteal syndrome", "Share", "Main cause"]
     assert axes.get_title(loc="left").startswith("five_findings | 1 of 2 ")
-    whole, part = mixed.plot().get_figure(root=True), axes.get_figure(root=True)
+    whole, part = mixed.plot(everything=True).get_figure(root=True), axes.get_figure(root=True)
     assert whole is not None
     assert part is not None
     assert part.get_figheight() < whole.get_figheight() / 2

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import buttpain as bp
 from buttpain.analysis.functions import Covariation
+from buttpain.display.tables import percent
 from buttpain.model.network import NoisyOr, Table, Variable
 from checks import assert_same_derivative, assert_same_number
 from examples import example_path
@@ -850,8 +851,10 @@ def test_it_prints_within_80_columns_and_shows_in_html() -> None:
     impact = s.evidence()
     assert max(map(len, repr(impact).splitlines())) <= 80
     assert "taken back" in impact._repr_html_()
-    assert "-> 0." in repr(s.function("sit_bone_tenderness <- leak"))
-    assert "today 0.18, 0.155 -> " in repr(s.two_way("sit_bone_tenderness <- leak", f"{PHT}=present"))
+    today = repr(s.function("sit_bone_tenderness <- leak")).splitlines()[3]
+    assert today.split() == ["today", "0.18", "55.0", "%"]
+    both = repr(s.two_way("sit_bone_tenderness <- leak", f"{PHT}=present")).splitlines()
+    assert both[-1].split() == ["today", "0.18", "0.155", "55.0", "%"]
 
 
 def test_without_intervals_it_prints_slopes() -> None:
@@ -956,8 +959,25 @@ def test_a_curve_shows_today_the_interval_and_the_flips() -> None:
     assert said[1].startswith("today, 66.5 %")
     assert said[2].startswith("50 % at 0.08")
     assert "leads at" in said[3]
+    assert axes.get_xlabel() == "Proximal hamstring tendinopathy present"
     assert_room_for_all(axes)
     assert_room_for_all(bp.sensitivity(bp.observe(either_of_two()), "a").function("sign <- b").plot())
+
+
+def test_functions_show_themselves_in_80_columns() -> None:
+    """What depends on what is said by label and by id, with today's point, however long the names are."""
+    net = bp.load_network("runner")
+    s = bp.sensitivity(bp.observe(net, sit_bone_tenderness=True, pain_running_uphill=True), PHT)
+    p, q = "pain_running_uphill <- hamstring_contraction_pain", f"{PHT} <- recent_training_increase"
+    for function in (s.function(p), s.two_way(p, q)):
+        text, page = repr(function), function._repr_html_()
+        assert max(map(len, text.splitlines())) <= 80
+        for said in (" ".join(text.split()), page):
+            assert "Pain on running uphill from" in said
+            assert percent(s.posterior).removesuffix(" %") in said
+        assert p in " ".join(text.split())
+        assert "<table>" in page
+    assert q in " ".join(repr(s.two_way(p, q)).split())
 
 
 def test_a_two_way_picture_shows_the_box_and_the_decisions() -> None:
@@ -975,7 +995,7 @@ def test_a_two_way_picture_shows_the_box_and_the_decisions() -> None:
         "today",
     ]
     outside = [text for text, _ in texts(axes)]
-    assert "sit_bone_tenderness <- leak" in outside
+    assert {"Sit-bone tenderness: leak", "Proximal hamstring tendinopathy present"} <= set(outside)
     child = bp.sensitivity(bp.observe(bp.load_network(example_path("child"))), "Disease", state="TGA")
     triangle = child.two_way(TGA, FALLOT)
     assert triangle.plot().get_title(loc="left") == "P(Disease TGA)"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Polygon
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -265,7 +265,8 @@ def test_thick_is_what_carries_much() -> None:
     moves = [0.5, -0.05, 0.009]
     arrows = tuple(Arrow(str(i), str(i + 3), move=move) for i, move in enumerate(moves))
     axes = plot_diagram(Diagram("drawn", ("", ""), nodes, arrows))
-    widths = {to_hex(line.get_edgecolor()): line.get_linewidth() for line in lines(axes)}
+    colours = {line: to_hex(line.get_edgecolor(), keep_alpha=True).removesuffix("ff") for line in lines(axes)}
+    widths = {colour: line.get_linewidth() for line, colour in colours.items()}
     assert len(widths) == 3
     assert widths[drawing.BLUE] > 1.5 * widths[drawing.VERMILION]
     assert widths[drawing.VERMILION] > 1.5 * widths[drawing.PALE]
@@ -424,6 +425,32 @@ def test_the_blue_is_that_of_the_other_pictures() -> None:
     assert drawing.BLUE == plots.BLUE
 
 
+def seen(colour: str, page: str) -> tuple[float, ...]:
+    """Return the colour in which a colour that may let the page through appears on it."""
+    *ink, share = to_rgba(colour)
+    return tuple(share * a + (1 - share) * b for a, b in zip(ink, to_rgb(page), strict=True))
+
+
+@pytest.mark.parametrize("page", ["white", "black"])
+def test_what_is_pale_is_faint_on_any_page(page: str) -> None:
+    """The arrows that carry next to nothing are not the ones that strike the eye."""
+    pale = contrast(seen(drawing.PALE, page), page)
+    assert 1.1 < pale < 2
+    assert all(contrast(hue, page) > pale for hue in (drawing.BLUE, drawing.VERMILION))
+
+
+def test_a_frame_can_be_seen_on_any_page(five: bp.Network) -> None:
+    """What was observed has a black frame with a white edge, in every style."""
+    with plt.style.context("dark_background"):
+        axes = bp.observe(five, sit_bone_tenderness=True).plot()
+    framed = [box for box in boxes(axes) if box.get_path_effects()]
+    assert framed
+    for box in framed:
+        effects: Any = box.get_path_effects()[0]
+        assert effects._gc["foreground"] == "white"
+        assert effects._gc["linewidth"] > 1.5 * box.get_linewidth()
+
+
 def test_labels_are_shown_as_they_are() -> None:
     """Dollar signs are no mathematics, and long labels are wrapped whole."""
     label = r"Cost in $ and $, a_b^c \alpha, then a long and winding explanation of it"
@@ -490,7 +517,7 @@ def test_without_matplotlib_it_says_what_to_install(
 ) -> None:
     """Pictures are an extra, and whoever lacks it is told its name."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r'pip install "buttpain\[plots\]"'):
+    with pytest.raises(ImportError, match=r'pip install "\.\[plots\]"'):
         five.plot()
 
 

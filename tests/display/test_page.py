@@ -15,6 +15,7 @@ from hypothesis import given, settings
 
 import buttpain as bp
 from buttpain.display.page import MOST_NUMBERS
+from buttpain.display.use import USE
 from buttpain.model.network import NoisyOr, Table, Variable
 from buttpain.model.priors import Provenance, Source
 from strategies import documented_networks
@@ -131,6 +132,30 @@ def test_a_case_adds_its_answers(five: bp.Network) -> None:
     assert "Observed: Sit-bone tenderness present; Pain on the hop test absent 0.3, present 0.8" in [
         text for tag, text in reader.texts if tag == "p"
     ]
+
+
+def test_it_is_headed_by_red_flags_and_says_what_it_is_for() -> None:
+    """Flags that fire stand above all else, in words; the sentence of use is there once."""
+    case = bp.observe(bp.load_network("runner"), groin_pain=True, hop_test_pain=True)
+    reader = Reader(page_of(case))
+    texts = [text for tag, text in reader.texts if tag in ("p", "h1")]
+    assert case.alerts()
+    assert texts[: len(case.alerts()) + 1] == [*(f"! {alert}" for alert in case.alerts()), case.heading[0]]
+    assert [p["class"] for p in reader.named("p") if p.get("class")][: len(case.alerts())] == ["alert"] * len(
+        case.alerts()
+    )
+    for text in (page_of(case), page_of(case.net)):
+        assert text.count(USE) == 1
+    assert "alert" not in [p.get("class") for p in Reader(page_of(case.net)).named("p")]
+
+
+def test_what_was_observed_has_its_prior(five: bp.Network) -> None:
+    """The column "before" is filled for every node that matters."""
+    case = bp.observe(five, EVIDENCE)
+    nodes = {node["name"]: node for node in Reader(page_of(case)).data["nodes"]}
+    before = bp.observe(five).probability("sit_bone_tenderness")
+    assert nodes["sit_bone_tenderness"]["prior"] == pytest.approx([1 - before, before])
+    assert all(("prior" in node) == ("posterior" in node) for node in nodes.values())
 
 
 def assert_closed(text: str) -> None:

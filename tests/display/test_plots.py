@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import buttpain as bp
-from buttpain.display.plots import BLUE, plot_ranking
+from buttpain.display.plots import BLUE, plot_ranking, plot_tornado
 
 FRAME = pd.DataFrame(
     {
@@ -157,7 +157,7 @@ def test_the_marks_are_black_on_white() -> None:
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are an extra, and whoever lacks it is told its name."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r'pip install "buttpain\[plots\]"'):
+    with pytest.raises(ImportError, match=r'pip install "\.\[plots\]"'):
         plot_ranking(FRAME, "title")
 
 
@@ -182,3 +182,137 @@ def test_a_case_without_evidence_draws_the_priors() -> None:
     axes = bp.observe(bp.load_network("five_findings")).posterior().plot()
     assert axes.get_title(loc="left") == "five_findings: nothing observed"
     assert axes.get_legend() is None
+
+
+# -- on axes given -----------------------------------------------------------------------------------
+
+
+def visible(axes: Axes) -> list[tuple[str, Bbox]]:
+    """Return what can be read of a picture: matplotlib keeps labels beyond the ends of an axis unseen."""
+    beyond = {
+        id(label)
+        for place, axis in enumerate((axes.xaxis, axes.yaxis))
+        for label in axis.get_ticklabels()
+        if not min(axis.get_view_interval()) <= label.get_position()[place] <= max(axis.get_view_interval())
+    }
+    texts: list[Any] = axes.findobj(Text)
+    return [
+        (text.get_text(), text.get_window_extent())
+        for text in texts
+        if text.get_text() and text.get_visible() and id(text) not in beyond
+    ]
+
+
+def assert_room_for_all(panels: list[Axes], least: float) -> None:
+    """Demand that nothing covers anything in a figure of several pictures, and that each can be seen."""
+    figure = drawn(panels[0]).get_figure(root=True)
+    assert figure is not None
+    found = [item for axes in panels for item in visible(axes)]
+    for text, box in found:
+        assert figure.bbox.padded(1).containsx(box.x0), text
+        assert figure.bbox.padded(1).containsx(box.x1), text
+        assert figure.bbox.padded(1).containsy(box.y0), text
+        assert figure.bbox.padded(1).containsy(box.y1), text
+    for (one, first), (other, second) in combinations(found, 2):
+        assert not first.padded(-1).overlaps(second.padded(-1)), (one, other)
+    for axes in panels:
+        assert min(axes.get_window_extent().size) >= least * figure.dpi
+        for bar in axes.patches:
+            assert not any(bar.get_window_extent().padded(-1).overlaps(box) for _, box in visible(axes))
+
+
+@pytest.fixture(scope="module")
+def results() -> list[Any]:
+    """Return one result of each kind that has rows, with long labels and a red flag."""
+    net = bp.load_network("runner")
+    evidence = {"sit_bone_tenderness": True, "groin_pain": True, "hop_test_pain": True, "age": "30_to_49"}
+    case = bp.observe(net, {**evidence, "pain_running_uphill": True, "burning_pain_past_knee": False})
+    target = "proximal_hamstring_tendinopathy"
+    top = case.posterior().ranked().index[:6].tolist()
+    return [
+        bp.sensitivity(case, target),
+        bp.uncertainty(case, targets=top, samples=20),
+        case.posterior(top),
+        bp.explain(case, target),
+    ]
+
+
+@pytest.mark.parametrize("layout", [None, "constrained", "tight"])
+@pytest.mark.parametrize("first", [0, 2])
+def test_two_pictures_stand_side_by_side(results: list[Any], first: int, layout: Any) -> None:
+    """Tornado and forest, posterior and waterfall fit in halves of a page, however it is laid out."""
+    _, panels = plt.subplots(1, 2, figsize=(12, 5), layout=layout)
+    for result, axes in zip(results[first : first + 2], panels, strict=True):
+        assert result.plot(ax=axes) is axes
+    assert_room_for_all(list(panels), 1.5)
+
+
+@pytest.mark.parametrize("layout", [None, "constrained", "tight"])
+def test_four_pictures_stand_on_a_page(results: list[Any], layout: Any) -> None:
+    """All four fit in quarters of a page, however it is laid out."""
+    _, panels = plt.subplots(2, 2, figsize=(12, 9), layout=layout)
+    for result, axes in zip(results, panels.flat, strict=True):
+        result.plot(ax=axes)
+    assert_room_for_all(list(panels.flat), 1.2)
+
+
+def test_crowded_pictures_are_seen_to_be_crowded(results: list[Any]) -> None:
+    """The check of room fails where there is none."""
+    _, panels = plt.subplots(1, 2, figsize=(4, 2))
+    for axes in panels:
+        results[0].plot(ax=axes)
+    with pytest.raises(AssertionError, match=r"overlaps|contains"):
+        assert_room_for_all(list(panels), 0.1)
+
+
+def test_narrow_axes_keep_the_main_column_and_say_which_label_is_which(results: list[Any]) -> None:
+    """Side columns give way, the posterior stays; labels cut short still differ in their ends."""
+    _, panels = plt.subplots(2, 2, figsize=(12, 9))
+    heads = {text for text, _ in visible(drawn(results[2].plot(ax=panels[0, 0])))}
+    assert "posterior" in heads
+    beside = [text for text, _ in visible(drawn(results[1].plot(ax=panels[0, 1])))]
+    assert not any("–" in text for text in beside)
+    assert any("–" in text for text, _ in visible(drawn(results[1].plot())))
+    labels = [label.get_text() for label in results[0].plot(ax=panels[1, 0]).get_yticklabels()]
+    assert any("…" in label for label in labels)
+    assert len(set(labels)) >= len(labels) - 1
+
+
+def test_drawing_twice_on_the_same_axes_takes_room_once(results: list[Any]) -> None:
+    """Axes that were made to fit are not shrunk again."""
+    _, axes = plt.subplots(figsize=(6, 4))
+    sizes = []
+    for _ in range(2):
+        axes.clear()
+        results[2].plot(ax=axes)
+        sizes.append(drawn(axes).get_window_extent().width)
+    assert sizes[0] == pytest.approx(sizes[1])
+
+
+@pytest.mark.parametrize("span", [0.4, 0.06, 0.02, 0.004, 0.0004])
+def test_ticks_say_where_they_stand(span: float) -> None:
+    """Every label of a tornado's axis is the number at which its tick is."""
+    ends = {"posterior_low": [0.3 - span / 2], "posterior_high": [0.3 + span / 2]}
+    frame = pd.DataFrame({"label": ["a"], "low": [0.1], "high": [0.2], "grade": ["A"], **ends})
+    axes = drawn(plot_tornado(frame, 0.3, ("title", "P(a)")))
+    for place, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True):
+        assert float(label.get_text().removesuffix(" %")) / 100 == pytest.approx(place, rel=1e-9)
+
+
+def test_the_title_says_that_red_flags_fire() -> None:
+    """A picture that leaves the notebook takes the warning with it; without a flag there is none."""
+    case = bp.observe(bp.load_network("runner"), groin_pain=True, hop_test_pain=True)
+    count = len(case.red_flags)
+    urgency = case.red_flags[0].flag.urgency.replace("_", " ").upper()
+    said = f"! {urgency}: {count} red flags fire" if count > 1 else f"! {urgency}: 1 red flag fires"
+    for axes in (case.posterior().plot(), case.plot()):
+        assert axes.get_title(loc="left").splitlines()[0] == f"{said}, see bp.triage"
+    assert "red flag" not in bp.observe(case.net).posterior().plot().get_title(loc="left")
+
+
+def test_a_waterfall_says_what_its_bits_and_its_axis_are(results: list[Any]) -> None:
+    """A step is given those above, which the table's weight is not; ratios stand on a logarithmic scale."""
+    heads = {" ".join(text.split()) for text, _ in visible(drawn(results[3].plot()))}
+    assert "bits, after those above" in heads
+    against = bp.explain(results[3].case, results[3].target, against="gluteal_tendinopathy").plot()
+    assert against.get_xlabel() == "ratio, on a logarithmic scale"

@@ -230,6 +230,16 @@ def test_html_takes_no_orders_from_names() -> None:
     assert "script" not in reader.tags
 
 
+def test_html_breaks_no_number() -> None:
+    """Intervals and percentages stay on a line, in cells as in title, lead and notes."""
+    said = "from 47.2–63.7 % to <0.1–5.0 % at 5 %"
+    page = Grid(said, ("what",), [(said,)], [said], [said], [said]).html()
+    assert ".whole{white-space:nowrap}" in page
+    assert page.count('<span class="whole">47.2–63.7&nbsp;%</span>') == 5
+    assert page.count('<span class="whole">&lt;0.1–5.0&nbsp;%</span>') == 5
+    assert page.count("at 5&nbsp;%") == 5
+
+
 def test_html_follows_the_colours_of_the_page() -> None:
     """Text and mark have the page's own colour, so that they show on light and on dark."""
     page = Grid("", ("",), [(Bar(0.5, 0.2),)]).html()
