@@ -7,8 +7,10 @@ facts as attributes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from numbers import Integral, Real
 from typing import Any
 
 __all__ = [
@@ -24,6 +26,12 @@ __all__ = [
 ]
 
 _MOST_NAMES = 12
+
+_MADE_BY = {
+    "Case": "make one with bp.observe(net, {...})",
+    "Network": "bp.load_network(...) reads one",
+}
+"""How to come by what the functions take first."""
 
 
 def close_matches(name: object, known: Iterable[str]) -> tuple[str, ...]:
@@ -43,6 +51,35 @@ def did_you_mean(name: object, known: Sequence[str]) -> str:
     shown = ", ".join(known[:_MOST_NAMES])
     more = len(known) - _MOST_NAMES
     return f"Choose from: {shown}{f' and {more} more' if more > 0 else ''}."
+
+
+def which_comes_with(extra: str) -> str:
+    """Return the clause that ends a message about a package that is missing: which extra has it, and how."""
+    return (
+        f"which comes with the extra {extra!r}. In a copy of the repository: "
+        f'python -m pip install ".[{extra}]"'
+    )
+
+
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Raise unless an argument is a Case, or a Network, whichever is wanted."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} must be a {kind.__name__}, not {type(value).__name__}; {_MADE_BY[kind.__name__]}"
+        )
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Raise unless an argument is a whole number, and not too small."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number, {least} or more; it is {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; it is {value}")
+
+
+def as_number(value: object) -> float:
+    """Return a number, or NaN, which lies in no range, for what is none."""
+    return float(value) if isinstance(value, Real) else math.nan
 
 
 class ButtpainError(Exception):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 
 from buttpain.errors import (
@@ -13,6 +14,8 @@ from buttpain.errors import (
     NetworkTooComplex,
     UnknownNode,
     UnknownState,
+    check_kind,
+    check_whole,
     close_matches,
     did_you_mean,
 )
@@ -196,3 +199,33 @@ ADVICE = {
 def test_an_unknown_name_gets_advice(name: str, known: list[str], sentence: str) -> None:
     """The sentence names the close matches or, without any, what is allowed."""
     assert did_you_mean(name, known) == sentence
+
+
+@pytest.mark.parametrize("value", [0, 3, np.int64(3)])
+def test_a_whole_number_passes(value: object) -> None:
+    """Those of numpy are whole numbers, too."""
+    check_whole("n", value, 0)
+
+
+@pytest.mark.parametrize("value", [1.0, "1", None, True, np.True_, [1]])
+def test_what_is_no_whole_number_is_told(value: object) -> None:
+    """Even where it could be taken for one."""
+    with pytest.raises(TypeError, match=r"^n must be a whole number, 1 or more; it is "):
+        check_whole("n", value, 1)
+
+
+def test_a_whole_number_may_be_too_small() -> None:
+    """The least that is allowed is named."""
+    with pytest.raises(ValueError, match=r"^n must be at least 2; it is 1$"):
+        check_whole("n", 1, 2)
+
+
+def test_the_kind_of_an_argument_is_checked() -> None:
+    """What is of another kind is told with the way to what is wanted."""
+
+    class Case:
+        """Stands for that of the library."""
+
+    check_kind("case", Case(), Case)
+    with pytest.raises(TypeError, match=r"^case must be a Case, not int; make one with bp\.observe\(net, "):
+        check_kind("case", 5, Case)

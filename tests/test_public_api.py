@@ -153,7 +153,7 @@ CLASSES = {
         "compared": "",
         "net": "",
         "outside": "",
-        "plot": "(ax=None, *, condition=None)",
+        "plot": "(ax=None, *, condition=None, everything=False)",
         "share_inside": "",
         "summary": "()",
         "to_dict": "()",

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from buttpain.errors import UnknownNode, did_you_mean
 from buttpain.inference.cohort import _clash, _distinct
 from buttpain.inference.counts import Tally
-from buttpain.inference.frames import Columns, Rows
+from buttpain.inference.frames import Columns, Rows, check_frame
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
@@ -67,13 +67,7 @@ class Cases:
     def __init__(
         self, net: Network, frame: pd.DataFrame, weights: ArrayLike | None, ignore: Sequence[str], memory: int
     ) -> None:
-        import pandas as pd
-
-        if not isinstance(frame, pd.DataFrame):
-            raise TypeError(
-                f"cases come in a pandas DataFrame, not in {type(frame).__name__}; a dask frame gives one by "
-                f".compute()"
-            )
+        check_frame(frame)
         weight = _weights(frame, weights)
         self._frame = frame.drop(columns=_ignored(frame, ignore))
         self._columns = _columns(net, self._frame, memory)
@@ -186,7 +180,12 @@ def _weights(frame: pd.DataFrame, weights: ArrayLike | None) -> Array:
         return np.ones(len(frame))
     if isinstance(weights, pd.Series) and not frame.index.equals(weights.index):
         raise ValueError("weights have another index than the frame; give them in the frame's own")
-    found = np.asarray(weights, dtype=np.float64)
+    try:
+        found = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"weights are numbers, one for each of {len(frame)} rows; they are {weights!r}"
+        ) from None
     if found.shape != (len(frame),):
         raise ValueError(f"weights have shape {found.shape}; give one number for each of {len(frame)} rows")
     wrong = np.flatnonzero(~((found >= 0) & (found < math.inf)))

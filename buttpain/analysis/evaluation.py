@@ -8,8 +8,9 @@ comes from drawing the rows anew, with replacement.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,9 +33,9 @@ from buttpain.analysis.scores import (
 )
 from buttpain.analysis.truth import listed, read_truth
 from buttpain.display.tables import Grid, percent
-from buttpain.errors import UnknownNode
+from buttpain.errors import UnknownNode, as_number, check_kind, check_whole
 from buttpain.inference.cohort import posteriors
-from buttpain.inference.frames import MISSING, Columns, Rows
+from buttpain.inference.frames import MISSING, Columns, Rows, check_frame
 from buttpain.inference.structure import MEMORY
 from buttpain.model.network import Network
 
@@ -152,15 +153,18 @@ def evaluate(  # noqa: PLR0913 -- one option a decision
     1      top_3   1.00  4
     2  mean_rank   1.25  4
     """
-    _check_options(bootstrap, level, k, {"missing": missing, "impossible": impossible})
-    if type(frame).__module__.startswith("dask"):
-        raise TypeError("evaluate takes a pandas frame; call .compute() on that of dask first")
+    check_kind("net", net, Network)
+    check_frame(frame)
+    check_whole("bootstrap", bootstrap, _FEWEST)
+    check_whole("seed", seed, 0)
+    _check_options(level, k, {"missing": missing, "impossible": impossible})
     known = read_truth(net, frame, truth, targets)
     without = np.flatnonzero(known.missing)
     if without.size and missing == "error":
         raise ValueError(
             f"{without.size:,} of {len(frame):,} rows have no truth in {listed(known.columns)}: "
             f"{_some_rows(frame, without)}; fill it in, or leave these rows out with missing='drop'"
+            f"{_no_conditions(net, known.targets)}"
         )
     asked = frame[~known.missing].drop(columns=list(known.columns))
     columns = Columns(net, asked.columns, known.targets, extra, memory)
@@ -193,16 +197,27 @@ def evaluate(  # noqa: PLR0913 -- one option a decision
     )
 
 
-def _check_options(bootstrap: int, level: float, k: Sequence[int], choices: Mapping[str, str]) -> None:
-    if bootstrap < _FEWEST:
-        raise ValueError(f"bootstrap must be at least {_FEWEST}; it is {bootstrap}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, as 0.95 does; it is {level}")
-    if not k or len(set(k)) != len(k) or any(int(item) != item or item < 1 for item in k):
-        raise ValueError(f"k must be whole numbers from 1 on, each once, as (1, 3) is; it is {k}")
+def _check_options(level: float, k: object, choices: Mapping[str, str]) -> None:
+    if not 0 < as_number(level) < 1:
+        raise ValueError(f"level must lie between 0 and 1, as 0.95 does; it is {level!r}")
+    some = list(k) if isinstance(k, Iterable) else []
+    whole = all(isinstance(item, Integral) and int(item) >= 1 for item in some)
+    if not some or not whole or len(set(some)) != len(some):
+        alone = f"; for one alone give ({k},)" if isinstance(k, Integral) else ""
+        raise ValueError(f"k must be whole numbers from 1 on, each once, as (1, 3) is; it is {k!r}{alone}")
     for name, choice in choices.items():
         if choice not in ("error", "drop"):
             raise ValueError(f"{name} is 'error' or 'drop', not {choice!r}")
+
+
+def _no_conditions(net: Network, targets: Sequence[str]) -> str:
+    """Return what to say if truth was read from columns of findings, whose gaps are no mistake."""
+    other = [node for node in targets if net.conditions and net.variable(node).role != "condition"]
+    if not other:
+        return ""
+    roles = {node: (net.variable(node).role or "node").replace("_", " ") for node in other}
+    named = ", ".join(f"{node!r} is a {role}" for node, role in roles.items())
+    return f". In this network {named}, not a condition: truth= names the column that says what people had"
 
 
 def _check_no_target_is_observed(columns: Columns) -> None:
@@ -273,17 +288,36 @@ def _scored(cases: Cases, resampling: Resampling) -> tuple[_Score, ...]:
     keys = [(name, ALL) for name in cases.of_rows if name not in BY_CONDITION]
     keys += [(name, condition) for condition in (ALL, *cases.targets) for name in BY_CONDITION]
     ends = {key: resampling.ends(resampled[key]) for key in keys}
-    ends |= {key: _mirrored(values[key], *ends[key]) for key in keys if key[0] == "ece"}
+    for condition in (ALL, *cases.targets):
+        key, noise = ("ece", condition), ends["ece_by_chance", condition][1]
+        ends[key] = _error_ends(values[key], ends[key], float(resampled[key].mean()), noise)
     return tuple(_score(cases, key, values[key], ends[key]) for key in keys)
 
 
-def _mirrored(value: float, low: float, high: float) -> tuple[float, float]:
-    """Return the basic bootstrap interval, which holds the value and no negative number.
+def _error_ends(value: float, drawn: tuple[float, float], mean: float, noise: float) -> tuple[float, float]:
+    """Return an interval of a calibration error that holds the true one at least as often as it says.
 
-    Drawing rows anew adds as much chance to a calibration error as drawing them once did,
-    so most resamples lie above the value, as the value lies above the truth.
+    Neither the percentiles of resamples nor their mirror image do: chance makes an error of what
+    is right, and in a resample once more.  What holds are two inequalities, for one condition and
+    for the mean over conditions alike, since an error is a mean of distances.  It differs from the
+    true one by no more than an error that chance alone makes (triangle inequality), so that the
+    low end lies below the value by as much as such errors reach (Broecker and Smith 2007 draw
+    them so), and is 0 where the value lies within them.  And it is on average no smaller than
+    the true one (Jensen's inequality), so that the high end lies above it by no more than the
+    resamples scatter.
+
+    Parameters
+    ----------
+    value
+        The error of these rows.
+    drawn, mean
+        Percentiles and mean of the errors of resamples.
+    noise
+        The high percentile of errors by chance alone.
     """
-    return max(0.0, min(value, 2 * value - high)), max(value, 2 * value - low)
+    # Posteriors that are far from the truth, such as 0, may leave less to chance than the rows do.
+    reach = max(noise, drawn[1] - mean)
+    return max(0.0, value - reach), max(value, min(1.0, value + mean - drawn[0]))
 
 
 def _score(cases: Cases, key: Key, value: float, ends: tuple[float, float]) -> _Score:
@@ -307,6 +341,7 @@ def _why_not(cases: Cases, key: Key, about: Truths, value: float) -> str:
         and int(name.removeprefix("top_")) >= ranked,
         "no cases": not about.any(),
         "no row without": bool(about.all()),
+        "each condition is there in all rows or in none": key == ("brier_skill", ALL),
         "no condition has it": condition == ALL and name != "calibration_slope",
         "the posterior never varies": math.isnan(value),
         "cases and others lie apart": math.isinf(value),
@@ -380,8 +415,11 @@ class Evaluation:
             Of "all", Brier score, log loss, calibration in the large, ``auc``, ``average_precision``
             and ``ece`` are means over conditions; skill and slope are of all conditions pooled.
         value, low, high
-            With the percentile interval of the resamples; of ``ece`` the basic one, since chance
-            can only add to it; of ``ece_by_chance``, where chance alone would leave it.
+            With the percentile interval of the resamples.  Of ``ece``, which chance raises: from
+            the value less the ``high`` of ``ece_by_chance`` (0 where it is no greater) to the value
+            plus the scatter of the resamples below their mean; this holds the true error at least
+            as often as `level` says, mostly more often.  Of ``ece_by_chance``: where chance alone
+            would leave it.
         n, cases
             Rows, and rows in which the condition (of "all", any) is there.
 
@@ -605,8 +643,8 @@ class Evaluation:
 
         frame = self.calibration(target, bins=bins, strategy=strategy)
         shown = frame[frame["condition"] == (ALL if target is None else target)]
-        name = "all conditions" if target is None else self.net.label(target)
-        return plot_calibration(shown, f"{self.net.name}: {name}, {self.rows:,} cases", self.level, ax)
+        name = self._pooled if target is None else self.net.label(target)
+        return plot_calibration(shown, f"{self.net.name}: {name}, {_cases(self.rows)}", self.level, ax)
 
     def plot_decision(
         self, target: str, ax: Axes | None = None, *, thresholds: Sequence[float] | None = None
@@ -626,13 +664,24 @@ class Evaluation:
 
         frame = self.decision_curve(target, thresholds=thresholds)
         return plot_decision(
-            frame, f"{self.net.name}: {self.net.label(target)}, {self.rows:,} cases", self.level, ax
+            frame, f"{self.net.name}: {self.net.label(target)}, {_cases(self.rows)}", self.level, ax
         )
+
+    @property
+    def _pooled(self) -> str:
+        """What is pooled in the curve of "all", in words."""
+        if len(self.targets) == 1:
+            return self.net.label(self.targets[0])
+        if set(self.targets) == {*self.net.conditions}:
+            return "all conditions pooled"
+        if {*self.targets} < {*self.net.conditions}:
+            return f"{len(self.targets)} of {len(self.net.conditions)} conditions pooled"
+        return f"{len(self.targets)} nodes pooled"
 
     def _grid(self) -> Grid:
         named = f"{self.net.name}, version {self.net.version}" if self.net.version else self.net.name
         where = f"column {self.truth[0]!r}" if len(self.truth) == 1 else f"{len(self.truth)} columns"
-        title = f"{named}: {self.rows:,} cases, their truth in {where}"
+        title = f"{named}: {_cases(self.rows)}, {'its' if self.rows == 1 else 'their'} truth in {where}"
         scores = {(item.metric, item.condition): item for item in self._scores}
         rows = []
         for i, target in enumerate(self.targets):
@@ -671,14 +720,15 @@ class Evaluation:
                 if not score.why_not
             ]
             where.append(f"mean rank {_told(rank)} of {len(self.targets)}")
-            yield f"True condition ({rank.n:,} cases have one): {', '.join(where)}"
+            some = f"{_cases(rank.n)} {'has' if rank.n == 1 else 'have'} one"
+            yield f"True condition ({some}): {', '.join(where)}"
         yield (
-            f"Brier score {_told(scores['brier', ALL])}, skill {_told(scores['brier_skill', ALL])}; "
+            f"Brier score {_told(scores['brier', ALL])}, skill {_or_undefined(scores['brier_skill', ALL])}; "
             f"log loss {_told(scores['log_loss', ALL])}"
         )
         chance = scores["ece_by_chance", ALL]
         yield (
-            f"Calibration slope {_told(scores['calibration_slope', ALL])}, observed minus "
+            f"Calibration slope {_or_undefined(scores['calibration_slope', ALL])}, observed minus "
             f"expected {_told(scores['calibration_in_the_large', ALL])}, expected calibration error "
             f"{scores['ece', ALL].value:.3f} (by chance alone {chance.low:.3f}–{chance.high:.3f})"
         )
@@ -707,12 +757,21 @@ def _counted(rows: Sequence[Any]) -> str:
     return f"{len(rows):,} row{'s' if len(rows) > 1 else ''}"
 
 
+def _cases(count: int) -> str:
+    return f"{count:,} case{'' if count == 1 else 's'}"
+
+
 def _span(edges: Sequence[int], i: int) -> str:
     """Return in words which numbers a group holds."""
     if i + 1 == len(edges):
         return f"{edges[i]}+"
     last = edges[i + 1] - 1
     return f"{edges[i]}" if last == edges[i] else f"{edges[i]}-{last}"
+
+
+def _or_undefined(score: _Score) -> str:
+    """Write a measure for a sentence, in which a bare reason would read like a value."""
+    return f"undefined ({score.why_not})" if score.why_not else _told(score)
 
 
 def _told(score: _Score) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -39,7 +39,7 @@ from buttpain.analysis.wording import (
     verdict,
 )
 from buttpain.display.tables import Grid, percent
-from buttpain.errors import UnknownState
+from buttpain.errors import UnknownState, check_kind
 from buttpain.inference.case import Case
 from buttpain.inference.evidence import Observation
 from buttpain.model.network import Network
@@ -97,6 +97,7 @@ def explain(
     >>> why.to_frame()[["finding", "weight", "verdict"]].round(2).to_dict("split")["data"]
     [['sit_bone_tenderness', 1.9, 'for'], ['hop_test_pain', -0.05, 'against']]
     """
+    check_kind("case", case, Case)
     net, contenders = case.net, _contenders(case)
     if target is None and state is not None:
         raise ValueError(f"state {state!r} belongs to a target; name the target too")
@@ -128,15 +129,16 @@ def _event(net: Network, node: str, state: str | None) -> Event:
     variable = net.variable(node)
     if state is None and variable.positive is None:
         known = ", ".join(map(repr, variable.states))
-        raise UnknownState(node, state, variable.states, f"Name one of its states: {known}.")
+        raise UnknownState(node, "present", variable.states, f"Name one of its states: {known}.")
     return variable.name, variable.states[variable.index(True if state is None else state)]
 
 
-def _rival(net: Network, against: str | Event) -> Event:
+def _rival(net: Network, against: object) -> Event:
     if isinstance(against, str):
         return _event(net, against, None)
-    if len(against) != 2:
-        raise ValueError(f"against= takes a node, or a pair of node and state; not {against!r}")
+    if not isinstance(against, Sequence) or len(against) != 2:
+        kind = ValueError if isinstance(against, Sequence) else TypeError
+        raise kind(f"against= takes a node, or a pair of node and state; not {against!r}")
     return _event(net, *against)
 
 
@@ -209,8 +211,8 @@ class Explanation:
 
             alone: the same if nothing else were observed.
 
-            overlap: alone less weight: what of it the other findings say already; below 0 if
-            they give it more weight.
+            overlap: alone less weight.  Of the same sign as the weight: so much of it the other
+            findings say already; of the other sign: they make it weigh more, or turn it round.
 
             without: P(target) without the finding.
 

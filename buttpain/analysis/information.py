@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from buttpain.analysis.outlook import Outlook, candidates, targets_of
+from buttpain.analysis.outlook import Contest, Outlook, candidates, targets_of
 from buttpain.display.tables import Grid, percent
-from buttpain.errors import UnknownNode
+from buttpain.errors import UnknownNode, check_kind, check_whole
 from buttpain.inference.case import Case
 from buttpain.model.network import URGENCIES, Network
 
@@ -67,9 +69,9 @@ def next_findings(  # noqa: PLR0913 -- the public contract, and one option a dec
         A node to find out about; all conditions unless given.  Needed in a network without
         conditions.
     cost
-        Of each finding, in place of what the network file states (minutes); or one number for
-        all, so that cost does not count.  A finding of unknown cost is taken to cost as much as
-        the dearest of the others, or 1 if none is known.
+        Of each finding, in place of what the network file states (minutes), as a mapping or a
+        pandas Series; or one number for all, so that cost does not count.  A finding of unknown
+        cost is taken to cost as much as the dearest of the others, or 1 if none is known.
     steps
         With 2, the `n` best are ordered anew by what they tell together with the best
         follow-up after each answer.
@@ -94,8 +96,9 @@ def next_findings(  # noqa: PLR0913 -- the public contract, and one option a dec
     >>> best.answers("sit_bone_tenderness")["leader"].to_dict()
     {'absent': 'lumbar_radicular_pain', 'present': 'proximal_hamstring_tendinopathy'}
     """
-    if n is not None and n < 1:
-        raise ValueError(f"n is how many findings to return, at least 1, or None for all; it is {n}")
+    check_kind("case", case, Case)
+    if n is not None:
+        check_whole("n, which is how many findings to return, or None for all,", n, 1)
     if steps not in (1, 2):
         raise ValueError(f"steps is 1 or 2; it is {steps}")
     targets = targets_of(case, target)
@@ -141,14 +144,13 @@ class _Prices:
     otherwise: float
 
     @classmethod
-    def of(cls, net: Network, findings: Sequence[str], cost: Mapping[str, float] | float | None) -> _Prices:
-        if isinstance(cost, int | float) and not isinstance(cost, bool):
-            if not 0 < cost < math.inf:
+    def of(cls, net: Network, findings: Sequence[str], cost: Any) -> _Prices:
+        if not isinstance(cost, bool) and isinstance(cost, Real):
+            price = float(cost)
+            if not 0 < price < math.inf:
                 raise ValueError(f"one cost for all must be positive and finite; it is {cost}")
-            return cls(dict.fromkeys(findings, float(cost)), float(cost))
-        if cost is not None and not isinstance(cost, Mapping):
-            raise TypeError(f"cost is a mapping from findings to numbers, or one number; it is {cost!r}")
-        own = {net.variable(node).name: _checked(node, price) for node, price in (cost or {}).items()}
+            return cls(dict.fromkeys(findings, price), price)
+        own = _by_finding(net, {} if cost is None else cost)
         stated = {node: own.get(node, net.variable(node).cost) for node in findings}
         known = {node: price for node, price in stated.items() if not math.isnan(price)}
         return cls(known, max(known.values(), default=0.0) or 1.0)
@@ -160,8 +162,21 @@ class _Prices:
         return np.array([self[finding] for finding in findings], dtype=np.float64)
 
 
+def _by_finding(net: Network, cost: Any) -> dict[str, float]:
+    """Return costs by finding, of a mapping or of a Series."""
+    # A Series is no Mapping, and to ask for its class would be to import pandas.
+    if not (hasattr(cost, "keys") and hasattr(cost, "items")):
+        raise TypeError(f"cost is a mapping from findings to numbers, or one number; it is {cost!r}")
+    stated = [(net.variable(node).name, price) for node, price in cost.items()]
+    own = {node: _checked(node, price) for node, price in stated}
+    if len(own) < len(stated):
+        twice = next(node for i, (node, _) in enumerate(stated) if node in dict(stated[:i]))
+        raise ValueError(f"cost names {twice!r} more than once; give each finding one cost")
+    return own
+
+
 def _checked(node: str, price: Any) -> float:
-    if isinstance(price, bool) or not isinstance(price, int | float | np.number) or not 0 <= price < math.inf:
+    if isinstance(price, bool) or not isinstance(price, Real) or not 0 <= float(price) < math.inf:
         raise ValueError(f"the cost of {node!r} must be a finite number, 0 or more; it is {price!r}")
     return float(price)
 
@@ -305,14 +320,15 @@ class NextFindings:
         finding
             Any that was looked at, among the `n` best or not.
         top
-            How many of the likeliest to follow.
+            How many of the likeliest to follow, besides the target.
 
         Returns
         -------
         answers
             Columns: probability (of the answer); leader, changes_leader; urgency,
-            changes_urgency; red_flags (those that fire then and not today); then one column
-            for each of today's likeliest, with its posterior under the answer.  An impossible
+            changes_urgency; red_flags (those that fire then and not today); then the posterior
+            under the answer of the target, if there is one, and of each of today's likeliest.
+            The column of a node without a present state is called ``node=state``.  An impossible
             answer has probability 0, no leader, and NaN as posterior.
 
         Raises
@@ -335,7 +351,7 @@ class NextFindings:
         if top < 0:
             raise ValueError(f"top is how many of the likeliest to follow, 0 or more; it is {top}")
         rows = [self._answer(place) for place in self._answer_places(finding)]
-        names = [self._outlook.contest.names[i] for i in self._ranked[:top]]
+        names = self._named(top)
         table = [{**row, **{name: _number(row["posterior"][name]) for name in names}} for row in rows]
         columns = ["probability", "leader", "changes_leader", "urgency", "changes_urgency", "red_flags"]
         index = pd.Index([row["answer"] for row in rows], name="answer")
@@ -348,14 +364,14 @@ class NextFindings:
     def _answer(self, place: int) -> dict[str, Any]:
         """Return what one answer would do, as plain data."""
         look, probability = self._outlook, float(self._outlook.answers.probability[place])
-        names, possible = look.contest.names, probability > 0
-        after = look.contest.select(self.case.net, look.after)[:, place] if names else np.zeros(0)
+        names, possible = self._followed.names, probability > 0
+        after = self._then[:, place] if names else np.zeros(0)
         leader, urgency = int(look.leaders[place]), look.urgencies[place]
         today = {item.flag.name for item in self.case.red_flags}
         return {
             "answer": look.answer(place),
             "probability": probability,
-            "leader": names[leader] if possible and leader >= 0 else "",
+            "leader": look.contest.names[leader] if possible and leader >= 0 else "",
             "changes_leader": possible and leader != look.leader,
             "urgency": urgency if possible else "",
             "changes_urgency": possible and urgency != look.urgency,
@@ -366,10 +382,37 @@ class NextFindings:
         }
 
     @property
-    def _ranked(self) -> list[int]:
-        """Who takes part in the contest, the likeliest first."""
-        before = self._outlook.contest.select(self.case.net, self._outlook.before)
-        return [int(i) for i in np.argsort(-before, kind="stable")]
+    def followed(self) -> tuple[tuple[str, str, float], ...]:
+        """What each answer is described by: name, label and posterior today.
+
+        The target first, if there is one, then who may lead, the likeliest first.
+        """
+        net, followed = self.case.net, self._followed
+        today = followed.select(net, self._outlook.before).tolist()
+        labels = [followed.label(net, i) for i in range(len(today))]
+        return tuple(zip(followed.names, labels, today, strict=True))
+
+    @cached_property
+    def _followed(self) -> Contest:
+        contest = self._outlook.contest
+        before = contest.select(self.case.net, self._outlook.before)
+        named = dict(zip(self._own.names, self._own.events, strict=True))
+        named |= {contest.names[i]: contest.events[i] for i in np.argsort(-before, kind="stable")}
+        return Contest(tuple(named.values()), tuple(named))
+
+    @cached_property
+    def _own(self) -> Contest:
+        """What the target itself is followed by; nothing where its states are the contest."""
+        apart = (self.target,) if self.target is not None and self.case.net.conditions else ()
+        return Contest.of_nodes(self.case.net, apart)
+
+    @cached_property
+    def _then(self) -> Array:
+        """Posteriors of what is followed, shape (followed, answers)."""
+        return self._followed.select(self.case.net, self._outlook.after)
+
+    def _named(self, top: int) -> list[str]:
+        return [*self._followed.names[: len(self._own.names) + top]]
 
     # -- how it looks ----------------------------------------------------------------------
 
@@ -457,24 +500,19 @@ class NextFindings:
 
     def _first(self) -> Iterator[str]:
         """Yield what the answers to the first question would do."""
-        finding, net, contest = self.findings[0], self.case.net, self._outlook.contest
+        finding, net = self.findings[0], self.case.net
+        labels = {name: label for name, label, _ in self.followed}
         for place in self._answer_places(finding):
             told = self._answer(place)
             if told["probability"] == 0:
                 continue
-            likely = [
-                f"{contest.label(net, i)} {percent(told['posterior'][contest.names[i]])}"
-                for i in self._ranked[:_LEADING]
-            ]
-            new = contest.label(net, contest.names.index(told["leader"])) if told["changes_leader"] else ""
-            if new and not any(text.startswith(new) for text in likely):
-                likely.append(f"{new} {percent(told['posterior'][told['leader']])}")
+            new = [told["leader"]] if told["changes_leader"] else []
+            shown = dict.fromkeys([*self._named(_LEADING), *new])
+            likely = ", ".join(f"{labels[name]} {percent(told['posterior'][name])}" for name in shown)
             then = self._pairs[finding].then[told["answer"]] if finding in self._pairs else ""
             follow = f" Then: {net.label(then)}." if then else ""
-            yield (
-                f"{net.label(finding)} {told['answer']} ({percent(told['probability'])}): "
-                f"{', '.join(likely)}.{follow}"
-            )
+            answer = f"{net.label(finding)} {told['answer']} ({percent(told['probability'])})"
+            yield f"{answer}{': ' if likely else ''}{likely}.{follow}"
 
     def _unlisted(self) -> str:
         """Return findings that are not among the best and may raise the urgency, the most urgent first."""

@@ -64,7 +64,7 @@ from numpy.typing import ArrayLike, NDArray
 from buttpain.analysis.ascent import NotConverged, Posterior, Prior
 from buttpain.analysis.cases import Cases
 from buttpain.analysis.precision import Information
-from buttpain.errors import did_you_mean
+from buttpain.errors import as_number, check_kind, check_whole, did_you_mean
 from buttpain.inference.structure import MEMORY
 from buttpain.model.network import Network, NoisyOr, Table
 from buttpain.model.priors import GRADES, Provenance, Source
@@ -159,6 +159,7 @@ def learn(  # noqa: PLR0913 -- each is a decision of its own
     >>> bp.learn(net, cases.iloc[:0]) is net
     True
     """
+    check_kind("net", net, Network)
     _check(iterations, tolerance, ess)
     cases = Cases(net, frame, weights, ignore, memory)
     named = _source(net, source, cases.count)
@@ -175,12 +176,10 @@ def learn(  # noqa: PLR0913 -- each is a decision of its own
 
 
 def _check(iterations: int, tolerance: float, ess: float | None) -> None:
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1; it is {iterations}")
-    if not tolerance > 0:
-        raise ValueError(f"tolerance must be positive; it is {tolerance}")
-    if ess is not None and not ess > 0:
-        raise ValueError(f"ess must be positive; it is {ess}")
+    check_whole("iterations", iterations, 1)
+    for name, value in {"tolerance": tolerance, "ess": 1.0 if ess is None else ess}.items():
+        if not as_number(value) > 0:
+            raise ValueError(f"{name} must be positive; it is {value!r}")
 
 
 def _check_room(numbers: int, memory: int) -> None:
@@ -203,6 +202,10 @@ def _source(net: Network, stated: Mapping[str, str] | None, count: float) -> Sou
         keys = ("cases" if i == 1 else f"cases{i}" for i in itertools.count(1))
         key = next(key for key in keys if key not in net.sources)
         return Source(key, f"{count:,.6g} cases of which nothing else was said.", "case_series")
+    if not isinstance(stated, Mapping):
+        raise TypeError(
+            f"source is a mapping, such as {{'key': ..., 'cite': ..., 'kind': 'cohort'}}; it is {stated!r}"
+        )
     allowed = [item.name for item in fields(Source)]
     for name in stated:
         if name not in allowed:

@@ -19,7 +19,7 @@ rounding cannot make information negative.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from buttpain.inference.answers import Answers, answers_of
 from buttpain.inference.case import Case, known_targets
 from buttpain.inference.flags import Fired, fired
-from buttpain.model.network import URGENCIES, Network
+from buttpain.model.network import URGENCIES, Network, Variable
 
 __all__ = ["NOTHING", "Contest", "Outlook", "candidates", "targets_of"]
 
@@ -104,10 +104,12 @@ class Contest:
     Parameters
     ----------
     events
-        A node and a state each: the present state of every condition that was not observed, or
-        the states of the target in a network without conditions.
+        A node and a state each: the present state of every condition that was not observed (if
+        it has no such state, each of its states but the absent one), or the states of the target
+        in a network without conditions.
     names
-        What each of them is called.
+        What each of them is called: a node, ``node=state`` where it has no present state, or a
+        state of the target.
     """
 
     events: tuple[Event, ...]
@@ -120,12 +122,14 @@ class Contest:
         if not net.conditions and target is not None:
             return cls.of_states(net, target)
         certain = {*net.given, *(node for node, seen in case.evidence.items() if isinstance(seen, str))}
-        named = [
-            (node, positive)
-            for node in net.conditions
-            if node not in certain and (positive := net.variable(node).positive)
-        ]
-        return cls(tuple(named), tuple(node for node, _ in named))
+        return cls.of_nodes(net, (node for node in net.conditions if node not in certain))
+
+    @classmethod
+    def of_nodes(cls, net: Network, nodes: Iterable[str]) -> Contest:
+        """Return that of nodes which may be present, in one way or in several."""
+        events = tuple((node, state) for node in nodes for state in _present(net.variable(node)))
+        names = (node if net.variable(node).positive else f"{node}={state}" for node, state in events)
+        return cls(events, tuple(names))
 
     @classmethod
     def of_states(cls, net: Network, target: str) -> Contest:
@@ -142,6 +146,10 @@ class Contest:
         """Return the probability of each event, one row each."""
         rows = [marginals[node][net.states(node).index(state)] for node, state in self.events]
         return np.array(rows)
+
+    def today(self, case: Case) -> Array:
+        """Return the probability of each event as it stands, shape (events,)."""
+        return self.select(case.net, dict(zip(self.nodes, case.marginals(self.nodes), strict=True)))
 
     def leader(self, before: Array) -> int:
         """Return who leads; of equals the first, -1 if nobody takes part."""
@@ -226,7 +234,8 @@ class Outlook:
     def entropy(self) -> float:
         """Bits of uncertainty about the targets today: the sum of their entropies."""
         q = np.concatenate([self.before[node] for node in self.targets])
-        return max(float(-(q * np.log2(np.where(q > 0, q, 1.0))).sum()), 0.0)
+        # Of equals `max` takes the first: 0 before the -0.0 of what is certain.
+        return max(0.0, float(-(q * np.log2(np.where(q > 0, q, 1.0))).sum()))
 
     @cached_property
     def about(self) -> Array:
@@ -310,6 +319,14 @@ class Outlook:
         possible = [self.urgencies[place] for place in places if self.answers.probability[place] > 0]
         highest = max(possible, key=URGENCIES.index)
         return highest if URGENCIES.index(highest) > URGENCIES.index(self.urgency) else ""
+
+
+def _present(variable: Variable) -> tuple[str, ...]:
+    """Return the present state of a node; if it has none, every state but the absent or else the first."""
+    if variable.positive:
+        return (variable.positive,)
+    absent = variable.negative or variable.states[0]
+    return tuple(state for state in variable.states if state != absent)
 
 
 def _divergence(before: Array, after: Array) -> Array:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from buttpain.analysis.outlook import Contest, Outlook, candidates, targets_of
 from buttpain.analysis.sampling import sample
 from buttpain.display.tables import Bar, Grid, percent
+from buttpain.errors import UnknownState, as_number, check_kind, check_whole
 from buttpain.inference.answers import NOISE, joint_answers
 from buttpain.inference.case import Case
 from buttpain.inference.cohort import posteriors
@@ -33,6 +34,9 @@ __all__ = ["SameDecision", "same_decision"]
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
+
+_DEVIATIONS = 1.959963984540054
+"""Standard errors that a 95 % interval reaches to either side."""
 
 _SHOWN = 8
 """Findings that the table names."""
@@ -69,7 +73,8 @@ def same_decision(  # noqa: PLR0913 -- what is known, what is decided, and how e
     among
         The findings to choose from, as in `next_findings`.
     target, state
-        Whose posterior is compared with the threshold; `state` is the present one unless given.
+        Whose posterior is compared with the threshold; `state` is the present one unless given,
+        and must be given where the target has none.
     threshold
         The posterior above which one would act.
     samples
@@ -94,10 +99,11 @@ def same_decision(  # noqa: PLR0913 -- what is known, what is decided, and how e
     >>> robust.to_frame()["probability"].round(3).to_dict()
     {'lumbar_radicular_pain': 0.838, 'proximal_hamstring_tendinopathy': 0.162}
     """
-    if k is not None and k < 1:
-        raise ValueError(f"k is how many more findings will be known, at least 1, or None for all; it is {k}")
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1; it is {samples}")
+    check_kind("case", case, Case)
+    if k is not None:
+        check_whole("k, which is how many more findings will be known, or None for all,", k, 1)
+    check_whole("samples", samples, 1)
+    check_whole("seed", seed, 0)
     decision = _Decision.of(case, target, state, threshold)
     findings = _most_informative(case, k, target, candidates(case, target, among))
     answers = math.prod(len(case.net.states(finding)) for finding in findings)
@@ -150,21 +156,25 @@ class _Decision:
         if not contest.events:
             raise ValueError("every condition was observed, so that nothing is left to decide")
         labels = tuple(contest.label(case.net, i) for i in range(len(contest.events)))
-        return cls(contest, contest.names, labels, None, _today(case, contest))
+        return cls(contest, contest.names, labels, None, contest.today(case))
 
     @classmethod
     def by_threshold(cls, case: Case, target: str | None, state: str | None, threshold: float) -> _Decision:
         if target is None:
             raise ValueError("a threshold belongs to a target; say which with target=")
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is a probability, from 0 to 1; it is {threshold}")
+        if not 0 <= as_number(threshold) <= 1:
+            raise ValueError(f"threshold is a probability, from 0 to 1; it is {threshold!r}")
         (node,) = targets_of(case, target)
         variable = case.net.variable(node)
+        if state is None and variable.positive is None:
+            known = ", ".join(map(repr, variable.states))
+            advice = f"Its states are {known}, none of them the present one; say which with state=."
+            raise UnknownState(node, "present", variable.states, advice)
         wanted = variable.states[variable.index(True if state is None else state)]
         contest = Contest(((node, wanted),), (node if wanted == variable.positive else wanted,))
         said = f"P({contest.label(case.net, 0)})"
         labels = (f"{said} above {percent(threshold)}", f"{said} at most {percent(threshold)}")
-        return cls(contest, ("above", "at_most"), labels, threshold, _today(case, contest))
+        return cls(contest, ("above", "at_most"), labels, threshold, contest.today(case))
 
     @cached_property
     def today(self) -> int:
@@ -178,10 +188,6 @@ class _Decision:
         if self.threshold is None:
             return self.contest.after(self.today, after, noise)
         return np.where(after[0] > self.threshold + noise, 0, 1)
-
-
-def _today(case: Case, contest: Contest) -> Array:
-    return contest.select(case.net, dict(zip(contest.nodes, case.marginals(contest.nodes), strict=True)))
 
 
 def _most_informative(
@@ -290,7 +296,11 @@ class SameDecision:
 
     @property
     def standard_error(self) -> float:
-        """Of the probability: how far another seed may move it; 0 if it is exact."""
+        """Of the probability: how far another seed may move it; 0 if, and only if, it is exact.
+
+        Half the width of Wilson's interval, by the 1.96 standard errors that it stands for.  The
+        usual sqrt(p (1 - p) / n) would be 0 as soon as all draws agree, however few they are.
+        """
         return self._error(self.probability)
 
     @property
@@ -299,7 +309,8 @@ class SameDecision:
         return self._interval(self.probability)
 
     def _error(self, share: float) -> float:
-        return 0.0 if self.method == "exact" else math.sqrt(share * (1 - share) / self.samples)
+        low, high = self._interval(share)
+        return (high - low) / (2 * _DEVIATIONS)
 
     def _interval(self, share: float) -> tuple[float, float]:
         return (share, share) if self.method == "exact" else wilson_interval(share, self.samples)

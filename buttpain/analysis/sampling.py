@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from buttpain.errors import as_number, check_kind, check_whole
 from buttpain.inference.case import Case, observe
 from buttpain.inference.draws import Backwards, decide
 from buttpain.inference.evidence import Observed, to_arrays
@@ -89,8 +90,9 @@ def sample(  # noqa: PLR0913 -- the public contract, and one option a decision
     """
     import pandas as pd
 
-    if n < 0 or seed < 0:
-        raise ValueError(f"the number of cases and the seed are 0 or more; they are {n} and {seed}")
+    check_kind("net", net, Network)
+    check_whole("n", n, 0)
+    check_whole("seed", seed, 0)
     shown = [node for node in net.nodes if latent or node not in net.mechanisms]
     gaps = _gaps(net, missing, shown)
     drawer = _Drawer(net, observe(net, evidence, memory=memory), seed)
@@ -112,15 +114,22 @@ def _gaps(net: Network, missing: float | Mapping[str, float] | None, shown: list
     if missing is None:
         return {}
     if not isinstance(missing, Mapping):
+        _check_share(missing, "it is")
         missing = dict.fromkeys((node for node in shown if node not in net.given), missing)
     for node, share in missing.items():
         if net.variable(node).name not in shown:
             raise ValueError(f"{node!r} is latent and has no column to leave out; latent=True shows it")
         if node in net.given:
             raise ValueError(f"{node!r} is the network's selection and known in every case")
-        if not 0 <= share <= 1:
-            raise ValueError(f"missing is a share from 0 to 1; for {node!r} it is {share}")
+        _check_share(share, f"for {node!r} it is")
     return dict(missing)
+
+
+def _check_share(share: object, said: str) -> None:
+    if not 0 <= as_number(share) <= 1:
+        raise ValueError(
+            f"missing is a share from 0 to 1, or a mapping of columns to shares; {said} {share!r}"
+        )
 
 
 class _Drawer:

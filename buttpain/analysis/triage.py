@@ -13,10 +13,13 @@ from buttpain.model.network import URGENCIES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Triage", "triage"]
+__all__ = ["NO_FLAGS", "Triage", "triage"]
 
 COLUMNS = ("name", "label", "urgency", "because", "advice", "reason", "source")
 """What is said of a flag that fires."""
+
+NO_FLAGS = "This network states no red flags, so none can fire."
+"""What is said in place of an urgency that nobody has thought about."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -56,9 +59,12 @@ class Triage:
         ]
 
     def _grid(self) -> Grid:
+        name = self.case.net.name
+        if not self.case.net.red_flags:
+            return Grid(f"{name} | urgency: not stated", (), [], notes=[NO_FLAGS])
         notes = [] if self.red_flags else ["No red flag fires."]
         notes.append("A finding not observed fires none, so silence is no all-clear.")
-        title = f"{self.case.net.name} | urgency: {self.urgency.replace('_', ' ')}"
+        title = f"{name} | urgency: {self.urgency.replace('_', ' ')}"
         rows = [
             (fired.flag.label, fired.flag.urgency.replace("_", " "), fired.because, fired.flag.advice)
             for fired in self.red_flags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ class Known:
 
 def read_truth(net: Network, frame: pd.DataFrame, truth: Any, targets: Sequence[str] | None) -> Known:
     """Return the truth of each row; arguments as in `evaluate`."""
+    _check_names(truth)
     named = isinstance(truth, str) and truth not in net.nodes
     if not named and not isinstance(truth, Mapping):
         truth = {column: column for column in ([truth] if isinstance(truth, str) else truth)}
@@ -59,6 +60,18 @@ def read_truth(net: Network, frame: pd.DataFrame, truth: Any, targets: Sequence[
     if named:
         return _by_name(net, frame, truth, targets)
     return _by_column(net, frame, truth, targets)
+
+
+def _check_names(truth: Any) -> None:
+    """Raise unless truth names columns; what stands in them is not it."""
+    import pandas as pd
+
+    if isinstance(truth, pd.Series | pd.DataFrame) or not isinstance(truth, str | Iterable):
+        raise TypeError(
+            f"truth names columns of the frame: one, a list of them, or a mapping of columns to conditions; "
+            f"given was {type(truth).__name__}. Put what it holds into the frame, as in "
+            f"frame.assign(diagnosis=...), and give truth='diagnosis'"
+        )
 
 
 def _by_name(net: Network, frame: pd.DataFrame, column: str, targets: Sequence[str] | None) -> Known:

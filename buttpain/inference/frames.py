@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +13,29 @@ from buttpain.errors import UnknownNode, UnknownState
 from buttpain.inference.case import known_targets
 from buttpain.inference.evidence import is_missing
 from buttpain.inference.structure import structure_of
-from buttpain.model.network import Network
+from buttpain.model.network import Network, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ABSENT", "LIKELY", "MISSING", "SEEN", "Columns", "Rows"]
+__all__ = ["ABSENT", "LIKELY", "MISSING", "SEEN", "Columns", "Rows", "check_frame"]
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 MISSING, SEEN, ABSENT, LIKELY = range(4)
 """How a node stands in a row: not observed, a state, the absent state of a noisy-OR, likelihoods."""
+
+
+def check_frame(frame: object) -> None:
+    """Raise unless cases come in a frame of pandas, for what has to see all of them at once."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(
+            f"cases come in a pandas DataFrame, not in {type(frame).__name__}: one row a case, a column for "
+            f"each node that was observed; of a dask frame call .compute() first"
+        )
 
 
 class Columns:
@@ -180,13 +192,35 @@ def _states(net: Network, node: str, column: pd.Series[Any]) -> Places:
         if is_missing(value):
             continue
         try:
-            places[i] = variable.index(value)
+            places[i] = _index(variable, value)
         except UnknownState as error:
             label = column.index[int(np.flatnonzero(codes == i)[0])]
             raise UnknownState(
                 node, value, variable.states, f"{error.advice} It stands in row {label!r}."
             ) from None
     return places[codes]
+
+
+def _index(variable: Variable, value: Any) -> int:
+    """Return the position of a state by name, by True or False, or by exactly 1 or 0.
+
+    Tables of cases are full of 1 and 0, which pandas makes 1.0 and 0.0 as soon as a cell is
+    empty, and columns of truth take them too.  They mean True and False where these leave
+    nothing open: of two states, one that is present and one that is absent.  Of three
+    states 1 may be a grade, and states that are called 0 and 1 are to be given by name.  Any
+    other number, such as the 2 of a coding by 1 and 2, is refused.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        return variable.index(value)
+    if len(variable.states) > 2 or variable.positive is None or variable.negative is None:
+        known = ", ".join(map(repr, variable.states))
+        advice = f"Use one of {known}; a number is read for present or absent alone."
+        raise UnknownState(variable.name, value, variable.states, advice)
+    if value not in (0, 1):
+        known = ", ".join(map(repr, variable.states))
+        advice = f"Use one of {known}, True or False, 1 or 0."
+        raise UnknownState(variable.name, value, variable.states, advice)
+    return variable.index(bool(value))
 
 
 def _weights(net: Network, node: str, frame: pd.DataFrame, by_state: dict[str, Any]) -> Array:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
+from scipy.stats import binom
 from sklearn.calibration import calibration_curve  # type: ignore[import-untyped]
 
 import buttpain as bp
-from buttpain.analysis.evaluation import Evaluation, _Score, _scored, _told, evaluate
+from buttpain.analysis.evaluation import Evaluation, _error_ends, _Score, _scored, _told, evaluate
 from buttpain.analysis.scores import Cases, Resampling, measures
 from buttpain.model.network import Network, NoisyOr, Table, Variable
 from reference import joint, posterior
@@ -353,8 +354,8 @@ def test_a_right_network_is_calibrated() -> None:
     assert len(curve) > 20
 
 
-def test_the_interval_of_a_calibration_error_looks_back() -> None:
-    """The interval reaches as far below the value as resamples lie above it, but not below 0."""
+def test_the_interval_of_a_calibration_error_allows_for_chance() -> None:
+    """It reaches as far below the value as chance alone goes, above it as far as resamples scatter."""
     cases = EVALUATION._cases.in_order()
     resampling = Resampling(200, 0, 0.95)
     found = resampling.of(cases, partial(measures, cases))
@@ -364,11 +365,41 @@ def test_the_interval_of_a_calibration_error_looks_back() -> None:
         row = rows["ece_by_chance", name]
         assert row["value"] == pytest.approx(by_chance.mean())
         assert (row["low"], row["high"]) == pytest.approx(resampling.ends(by_chance))
-        low, high = resampling.ends(found["ece", name])
+        noise = resampling.ends(by_chance)[1]
+        drawn = found["ece", name]
+        low, high = resampling.ends(drawn)
         row = rows["ece", name]
-        assert row["high"] == pytest.approx(max(row["value"], 2 * row["value"] - low))
-        assert row["low"] == pytest.approx(max(0.0, 2 * row["value"] - high))
-        assert high > row["value"]
+        assert row["high"] == pytest.approx(row["value"] + drawn.mean() - low)
+        assert row["low"] == pytest.approx(max(0.0, row["value"] - max(noise, high - drawn.mean())))
+        assert drawn.mean() > row["value"]
+
+
+def test_the_ends_of_a_calibration_error() -> None:
+    """They stand where the two inequalities put them, hold the value, and stay between 0 and 1."""
+    assert _error_ends(0.3, (0.28, 0.36), 0.32, 0.1) == pytest.approx((0.2, 0.34))
+    assert _error_ends(0.3, (0.28, 0.36), 0.32, 0.01) == pytest.approx((0.26, 0.34))
+    assert _error_ends(0.05, (0.04, 0.1), 0.07, 0.05) == pytest.approx((0, 0.08))
+    assert _error_ends(0.99, (0.9, 1.0), 0.98, 0.0) == pytest.approx((0.97, 1))
+    assert _error_ends(1.0, (1.0, 1.0), 1.0, 0.0) == (1, 1)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.02, 0.1, 0.3])
+def test_the_interval_of_a_calibration_error_covers_from_right_to_wrong(off: float) -> None:
+    """Whether what is said is right or off by a little or a lot, 19 in 20 intervals hold the error."""
+    rng = np.random.default_rng(7)
+    names, cohorts, rows = tuple("abcde"), 40, 300
+    held = dict.fromkeys(("all", *names), 0)
+    for i in range(cohorts):
+        said = rng.beta(0.6, 3, (rows, len(names)))
+        chance = said + off * (1 - said) * np.array([1, 1, 1, 0, 0])
+        cases = Cases(names, rng.random(said.shape) < chance, said, np.zeros(rows, np.intp), (1,))
+        errors = [np.abs((chance - said)[:, j] @ cases.bins[j]).sum() / rows for j in range(len(names))]
+        truth = dict(zip(names, errors, strict=True)) | {"all": fmean(errors)}
+        for score in _scored(cases, Resampling(100, i, 0.95)):
+            if score.metric == "ece":
+                held[score.condition] += score.low <= truth[score.condition] <= score.high
+    assert binom.cdf(held.pop("all"), cohorts, 0.95) > 0.01
+    assert binom.cdf(sum(held.values()), cohorts * len(names), 0.95) > 0.01
 
 
 def test_the_interval_of_a_calibration_error_covers() -> None:
@@ -545,6 +576,10 @@ def test_a_condition_without_cases_has_no_auc() -> None:
     }
     mixed = evaluate(NET, frame, ["fracture", "radicular"], bootstrap=100)
     assert reasons(mixed, "all")["auc"] == "no condition has it"
+    assert reasons(mixed, "all")["brier_skill"] == "each condition is there in all rows or in none"
+    shown = " ".join(repr(mixed).split())
+    assert "skill undefined (each condition is there in all rows or in none); log loss" in shown
+    assert "Calibration slope undefined (no cases), observed minus" in " ".join(repr(nobody).split())
 
 
 def test_ranks_among_too_few_are_not_told() -> None:
@@ -579,6 +614,10 @@ def test_few_cases_leave_a_slope_without_an_end() -> None:
         ({"k": (0, 1)}, "k must be whole numbers"),
         ({"k": (1, 1)}, "k must be whole numbers"),
         ({"k": (1.5,)}, "k must be whole numbers"),
+        ({"k": 2}, r"k must be whole numbers .* it is 2; for one alone give \(2,\)"),
+        ({"k": "2"}, "k must be whole numbers .* it is '2'"),
+        ({"seed": -1}, "seed must be at least 0; it is -1"),
+        ({"level": "0.9"}, "level must lie between 0 and 1, as 0.95 does; it is '0.9'"),
         ({"missing": "ignore"}, "missing is 'error' or 'drop', not 'ignore'"),
         ({"impossible": "nan"}, "impossible is 'error' or 'drop', not 'nan'"),
     ],
@@ -607,6 +646,41 @@ def test_options_of_the_frames_are_checked() -> None:
     for edges in ((), (1, 2), (0, 2, 2)):
         with pytest.raises(ValueError, match="edges must rise from 0"):
             EVALUATION.by_pattern(edges=edges)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"net": None}, r"net must be a Network, not NoneType; bp\.load_network\(\.\.\.\) reads one"),
+        ({"frame": [1]}, "cases come in a pandas DataFrame, not in list: one row a case"),
+        ({"seed": "a"}, "seed must be a whole number, 0 or more; it is 'a'"),
+        ({"bootstrap": 200.0}, "bootstrap must be a whole number, 100 or more; it is 200.0"),
+        ({"truth": FRAME["fracture"]}, r"truth names columns .* given was Series\. Put what it holds into"),
+        ({"truth": FRAME[list(CONDITIONS)]}, "truth names columns .* given was DataFrame"),
+        ({"truth": 5}, "truth names columns .* given was int"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused(given: dict[str, Any], words: str) -> None:
+    """Each mistake is told in the words of the caller."""
+    with pytest.raises(TypeError, match=words):
+        evaluate(**{"net": NET, "frame": FRAME, "truth": CONDITIONS, **given})
+
+
+def test_truth_that_is_a_finding_is_told() -> None:
+    """Gaps in a finding that was named as truth are no gaps in the truth."""
+    with pytest.raises(ValueError, match=r"rows have no truth .*'hop' is a finding, not a condition: truth="):
+        evaluate(NET, FRAME, "hop")
+    with pytest.raises(ValueError, match="'age' is a risk factor, not a condition"):
+        evaluate(NET, FRAME, ["age", "fracture"])
+    with pytest.raises(ValueError, match=r"missing='drop'$"):
+        evaluate(NET, FRAME.assign(fracture=None), CONDITIONS)
+
+
+def test_columns_of_ones_and_zeros_are_evidence() -> None:
+    """A table of 1, 0 and gaps, which pandas holds as floats, says what one of states says."""
+    coded = FRAME.assign(**{name: FRAME[name].map({"present": 1, "absent": 0}) for name in FINDINGS})
+    assert coded["hop"].dtype == float
+    assert_same(EVALUATION, evaluate(NET, coded, CONDITIONS, bootstrap=200))
 
 
 def test_a_dask_frame_is_refused() -> None:
@@ -711,6 +785,22 @@ def assert_no_text_covers_another(axes: Any) -> None:
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
     for one, other in combinations(boxes, 2):
         assert not one.overlaps(other)
+
+
+def test_the_title_tells_what_was_pooled() -> None:
+    """Some of the conditions are not all of them, and one is called by its name."""
+    net, row = bp.load_network("five_findings"), pd.DataFrame({"dx": ["deep_gluteal_syndrome"]})
+    for targets, words in (
+        (None, "five_findings: all conditions pooled, 1 case"),
+        (net.conditions[:2], "five_findings: 2 of 5 conditions pooled, 1 case"),
+        (["deep_gluteal_syndrome"], "five_findings: Deep gluteal syndrome, 1 case"),
+    ):
+        found = evaluate(net, row, "dx", targets=targets, bootstrap=100)
+        assert found.plot().get_title(loc="left") == words
+    assert "1 case, its truth in column 'dx'" in repr(found)
+    found = evaluate(net, row, "dx", bootstrap=100)
+    assert "True condition (1 case has one): " in repr(found)
+    assert "(60 cases have one)" not in repr(EVALUATION)
 
 
 @pytest.mark.parametrize("target", [None, "fracture"])

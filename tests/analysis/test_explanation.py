@@ -373,6 +373,7 @@ def test_against_a_pair_of_node_and_state() -> None:
         ({"target": PHT, "against": "lumbar"}, bp.UnknownNode, "'lumbar' is no node"),
         ({"target": PHT, "against": (LRP, "maybe")}, bp.UnknownState, "'maybe' is no state of"),
         ({"target": PHT, "against": (LRP,)}, ValueError, "takes a node, or a pair of node and state; not"),
+        ({"target": PHT, "against": 5}, TypeError, "takes a node, or a pair of node and state; not 5"),
         ({"target": PHT, "against": PHT}, ValueError, "tendinopathy=present is compared with itself; name"),
         ({"against": PHT}, ValueError, "is compared with itself"),
         ({"state": "absent"}, ValueError, "'absent' belongs to a target; name the target too"),
@@ -383,6 +384,27 @@ def test_what_cannot_be_asked(asked: dict[str, Any], error: type[Exception], wor
     case = bp.observe(bp.load_network("five_findings"), sit_bone_tenderness=True)
     with pytest.raises(error, match=words):
         explain(case, **asked)
+
+
+@pytest.mark.parametrize("given", [bp.load_network("five_findings"), {"hop_test_pain": True}])
+def test_what_is_no_case_is_not_explained(given: Any) -> None:
+    """A network or findings by themselves are no case, and the error says how to make one."""
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=rf"case must be a Case, not {kind}; make one with bp\.observe\("):
+        explain(given, PHT)
+
+
+def test_overlap_has_the_sign_of_the_weight_where_others_say_it() -> None:
+    """Against a target as for it: what others say already leaves less, what supports it leaves more."""
+    net = bp.load_network("five_findings")
+    case = bp.observe(net, pain_running_uphill=True, burning_pain_past_knee=True, sit_bone_tenderness=True)
+    frame = explain(case, PHT).to_frame().set_index("finding")
+    said = frame.loc["burning_pain_past_knee"]
+    assert said["alone"] < said["weight"] < 0
+    assert said["overlap"] < 0
+    more = frame.loc["pain_running_uphill"]
+    assert 0 < more["alone"] < more["weight"]
+    assert more["overlap"] < 0
 
 
 def test_a_node_that_cannot_be_present_needs_a_state() -> None:

@@ -4,10 +4,12 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ import buttpain as bp
 from buttpain.analysis import information as module
 from buttpain.analysis.information import NextFindings, next_findings
 from buttpain.analysis.outlook import Contest
+from buttpain.display.tables import percent
 from buttpain.model.network import URGENCIES, NoisyOr, RedFlag, Table, Variable
 from reference import Evidence, joint_posterior, posterior
 from strategies import networks_with_evidence
@@ -85,6 +88,24 @@ def network(*flags: RedFlag, **costs: float) -> bp.Network:
         for name in families
     )
     return bp.Network("clinic", variables, families, red_flags=flags)
+
+
+def present(variable: Variable) -> dict[str, tuple[str, str]]:
+    """Return how a condition may be present, by name: its present state, or all but absent or the first."""
+    if variable.positive:
+        return {variable.name: (variable.name, variable.positive)}
+    absent = variable.negative or variable.states[0]
+    return {f"{variable.name}={s}": (variable.name, s) for s in variable.states if s != absent}
+
+
+def graded(*states: str) -> bp.Case:
+    """Return a disease of three grades, with a finding that tells the third from the others."""
+    families = {
+        "grade": Table((), np.array([0.5, 0.3, 0.2])),
+        "f": Table(("grade",), np.array([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9]])),
+    }
+    variables = (Variable("grade", states, role="condition", label="Grade"), Variable("f", role="finding"))
+    return bp.observe(bp.Network("graded", variables, families))
 
 
 def flag(name: str, urgency: str, **rule: Any) -> RedFlag:
@@ -206,10 +227,12 @@ def test_answers_are_those_of_asking(drawn: tuple[bp.Network, Evidence]) -> None
     assert result is not None
     net = case.net
     certain = {node for node, seen in case.evidence.items() if isinstance(seen, str)} | {*net.given}
-    rivals = [c for c in net.conditions if c not in certain and net.variable(c).positive]
+    free = [c for c in net.conditions if c not in certain]
+    rivals = {name: event for c in free for name, event in present(net.variable(c)).items()}
+    names = list(rivals)
     for finding in result.findings:
         told = result.answers(finding, top=99)
-        assert set(told.columns[6:]) == set(rivals)
+        assert set(told.columns[6:]) == set(names)
         assert told["probability"].sum() == pytest.approx(1)
         changes = 0.0
         for answer, row in told.iterrows():
@@ -219,14 +242,14 @@ def test_answers_are_those_of_asking(drawn: tuple[bp.Network, Evidence]) -> None
             )
             if row["probability"] == 0:
                 assert row["leader"] == "" or not rivals
-                assert row[rivals].isna().all()
+                assert row[names].isna().all()
                 continue
             after = case.observe({finding: answer})
-            for rival in rivals:
-                assert row[rival] == pytest.approx(after.probability(rival), abs=1e-10)
+            for rival, event in rivals.items():
+                assert row[rival] == pytest.approx(after.probability(*event), abs=1e-10)
             if rivals:
-                best = max(after.probability(rival) for rival in rivals)
-                assert after.probability(row["leader"]) == pytest.approx(best, rel=1e-8)
+                best = max(after.probability(*event) for event in rivals.values())
+                assert after.probability(*rivals[row["leader"]]) == pytest.approx(best, rel=1e-8)
             changes += row["probability"] * row["changes_leader"]
         line = result.to_frame().set_index("finding").loc[finding]
         assert line["changes_leader"] == pytest.approx(changes, abs=1e-12)
@@ -263,6 +286,70 @@ def test_a_condition_observed_does_not_lead() -> None:
     assert alone.to_dict()["leader"] is None
     assert "Leads now" not in repr(alone)
     assert alone.answers("good")["leader"].tolist() == ["", ""]
+
+
+def test_a_condition_without_a_present_state() -> None:
+    """It takes part with every state but the first, so that an answer may change the leader, and says so."""
+    result = next_findings(graded("none", "mild", "severe"))
+    assert result.to_dict()["leader"] == "grade=mild"
+    told = result.answers("f")
+    assert told["leader"].to_dict() == {"absent": "grade=mild", "present": "grade=severe"}
+    assert told.columns[6:].tolist() == ["grade=mild", "grade=severe"]
+    assert told.loc["present", "grade=severe"] == pytest.approx(0.18 / 0.35)
+    assert result.to_frame()["changes_leader"].tolist() == pytest.approx([0.35])
+    said = " ".join(repr(result).split())
+    assert "Leads now: Grade = mild, 30.0 %" in said
+    assert "f present (35.0 %): Grade = mild 34.3 %, Grade = severe 51.4 %." in said
+
+
+def test_the_absent_state_does_not_lead() -> None:
+    """If one of the states is called absent, it is that one that takes no part, wherever it stands."""
+    result = next_findings(graded("much", "some", "absent"))
+    assert [name for name, _, _ in result.followed] == ["grade=much", "grade=some"]
+
+
+def test_nobody_is_left_to_lead() -> None:
+    """Where every condition was observed the lines of the answers end where the names would begin."""
+    result = next_findings(bp.observe(network(), disease="present"))
+    assert " present (" in repr(result)
+    assert ":" not in repr(result)[repr(result).index("are open.") :]
+    assert "0.00 are open" in repr(result)
+    assert math.copysign(1, result.entropy) == 1
+
+
+def test_the_target_comes_first() -> None:
+    """What an answer does to the target stands before what it does to the leaders, everywhere."""
+    case = bp.observe(FIVE)
+    for target, leader in (
+        ("sacral_stress_fracture", "proximal_hamstring_tendinopathy"),
+        ("hop_test_pain", "proximal_hamstring_tendinopathy"),
+        ("proximal_hamstring_tendinopathy", "gluteal_myofascial_pain"),
+    ):
+        result = next_findings(case, None, target)
+        finding = result.findings[0]
+        told = result.answers(finding, top=1)
+        assert told.columns[6:].tolist() == [target, leader]
+        for answer, row in told.iterrows():
+            then = case.observe({finding: answer})
+            assert row[target] == pytest.approx(then.probability(target))
+        item = result.to_dict()["findings"][0]["answers"][0]
+        assert next(iter(item["posterior"])) == target
+        assert item["posterior"].keys() == {target, *FIVE.conditions}
+        said = " ".join(repr(result).split())
+        assert f"{percent(told['probability'].iloc[0])}): {FIVE.label(target)} " in said
+
+
+def test_a_target_without_a_present_state() -> None:
+    """A target of grades has a column for each grade, before the leaders."""
+    net = graded("none", "mild", "severe").net
+    variables = (*(replace(item, role="mechanism") for item in net.variables[:1]), net.variables[1])
+    variables = (*variables, Variable("other", role="condition"))
+    case = bp.observe(bp.Network("two", variables, {**net.families, "other": table(0.4)}))
+    result = next_findings(case, target="grade")
+    assert result.answers("f", top=1).columns[6:].tolist() == ["grade=mild", "grade=severe", "other"]
+    assert result.answers("f", top=1).loc["present", "grade=severe"] == pytest.approx(0.18 / 0.35)
+    assert result.followed[0][:2] == ("grade=mild", "Grade = mild")
+    assert result.followed[0][2] == pytest.approx(0.3)
 
 
 def test_an_impossible_answer() -> None:
@@ -422,6 +509,22 @@ def test_a_cost_must_be_a_number(price: Any) -> None:
         next_findings(bp.observe(network()), cost={"good": price})
 
 
+@pytest.mark.parametrize("number", [np.float32, np.int8, np.int64, np.float64, Fraction])
+def test_a_cost_may_be_any_real_number(number: Any) -> None:
+    """NumPy's numbers and others do, one for all and one a finding, also in a Series."""
+    case = bp.observe(network(poor=2))
+    costs: list[Any] = [
+        {"good": number(7)},
+        pd.Series([number(7)], ["good"]),
+        pd.Series({"good": number(7)}, dtype=object),
+    ]
+    for cost in costs:
+        priced = next_findings(case, None, cost=cost).to_frame().set_index("finding")["cost"]
+        assert priced[["good", "poor"]].tolist() == [7.0, 2.0]
+    alike = next_findings(case, None, cost=number(3)).to_frame()["cost"]
+    assert alike.tolist() == [3.0] * 5
+
+
 def test_costs_that_cannot_be_used() -> None:
     """An unknown finding, a cost of 0 for all and something else altogether are refused."""
     case = bp.observe(network())
@@ -433,6 +536,12 @@ def test_costs_that_cannot_be_used() -> None:
         TypeError, match="cost is a mapping from findings to numbers, or one number; it is True"
     ):
         next_findings(case, cost=True)
+    with pytest.raises(TypeError, match=r"or one number; it is array\(\[1.\]\)"):
+        next_findings(case, cost=np.array([1.0]))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cost names 'good' more than once; give each finding one cost"):
+        next_findings(case, cost=pd.Series([1, 2], ["good", "good"]))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="one cost for all must be positive and finite; it is nan"):
+        next_findings(case, cost=np.float32("nan"))  # type: ignore[arg-type]
 
 
 # -- what may be asked -----------------------------------------------------------------------------
@@ -502,7 +611,10 @@ def test_a_network_without_roles() -> None:
 @pytest.mark.parametrize(
     ("options", "kind", "words"),
     [
-        ({"n": 0}, ValueError, "at least 1, or None for all; it is 0"),
+        ({"n": 0}, ValueError, "n, .* how many .* to return, or None for all, must be at least 1; it is 0"),
+        ({"n": "3"}, TypeError, "n, .* or None for all, must be a whole number, 1 or more; it is '3'"),
+        ({"n": 2.5}, TypeError, "n, .* must be a whole number, 1 or more; it is 2.5"),
+        ({"n": True}, TypeError, "n, .* must be a whole number, 1 or more; it is True"),
         ({"steps": 3}, ValueError, "steps is 1 or 2; it is 3"),
         ({"target": "diseas"}, bp.UnknownNode, "'diseas' is no node"),
         (

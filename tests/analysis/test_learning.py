@@ -604,7 +604,7 @@ def test_numbers_without_a_size_need_one() -> None:
         (pd.DataFrame({"age": [1]}), {"ignore": ["age"]}, ValueError, "has no columns to learn from"),
         (pd.DataFrame([[True, True]], columns=["sign", "sign"]), {}, ValueError, "column names must differ"),
         (pd.DataFrame({"pain": [True, False]}), {}, bp.ImpossibleEvidence, r"in row 1: .*pain \(given\)"),
-        (pd.DataFrame({"sign": [1.0]}), {}, bp.UnknownState, "1.0 is no state of 'sign'"),
+        (pd.DataFrame({"sign": [1, 2.0]}), {}, bp.UnknownState, "2.0 is no state of 'sign'.*in row 1"),
         (pd.DataFrame({"sign": [True]}), {"weights": [1, 2]}, ValueError, "one number for each of 1 rows"),
         (pd.DataFrame({"sign": [True]}), {"weights": [-1]}, ValueError, "that of row 0 is -1.0"),
         (
@@ -639,8 +639,27 @@ def test_numbers_without_a_size_need_one() -> None:
             "another source 'panel'",
         ),
         ({"sign": [True]}, {}, TypeError, "in a pandas DataFrame, not in dict"),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"weights": ["x"]},
+            TypeError,
+            r"weights are numbers, one for each of 1 rows; they are \['x'\]",
+        ),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"source": "clinic"},
+            TypeError,
+            "source is a mapping, such as .*'kind'.*; it is 'clinic'",
+        ),
+        (
+            pd.DataFrame({"sign": [True]}),
+            {"iterations": 1.5},
+            TypeError,
+            "whole number, 1 or more; it is 1.5",
+        ),
+        (pd.DataFrame({"sign": [True]}), {"ess": "x"}, ValueError, "ess must be positive; it is 'x'"),
     ],
-    ids=range(22),
+    ids=range(26),
 )
 def test_what_cannot_be_learned_from_is_refused(
     frame: Any, options: Mapping[str, Any], error: type[Exception], words: str
@@ -648,6 +667,20 @@ def test_what_cannot_be_learned_from_is_refused(
     """Each mistake is named, with the row or the column, and what to do."""
     with pytest.raises(error, match=words):
         learn(small(), frame, **options)
+
+
+def test_what_is_no_network_does_not_learn() -> None:
+    """The error says how to come by one."""
+    with pytest.raises(TypeError, match=r"net must be a Network, not NoneType; bp\.load_network"):
+        learn(None, pd.DataFrame({"sign": [True]}))  # type: ignore[arg-type]
+
+
+def test_ones_and_zeros_teach_what_states_teach() -> None:
+    """Tables of 1, 0 and gaps are read; see the tests of frames for what is not."""
+    named = pd.DataFrame({"sign": ["present", "absent", None, "present"]})
+    coded = pd.DataFrame({"sign": [1.0, 0.0, math.nan, 1.0]})
+    assert learn(small(), coded).theta.tolist() == learn(small(), named).theta.tolist()
+    assert learn(small(), coded).theta.tolist() != small().theta.tolist()
 
 
 def test_cases_that_cannot_be_are_named_all() -> None:

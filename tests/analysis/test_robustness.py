@@ -3,7 +3,9 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
+from statistics import NormalDist
 from typing import Any
 from unittest.mock import patch
 
@@ -131,6 +133,52 @@ def test_a_threshold() -> None:
     assert same_decision(exactly, target="d", threshold=0.5).decision == "at_most"
 
 
+def graded(*states: str) -> bp.Case:
+    """Return a disease of three grades, with two findings that tell the third from the others."""
+    likely = np.array([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9]])
+    families = {
+        "grade": Table((), np.array([0.5, 0.3, 0.2])),
+        "f": Table(("grade",), likely),
+        "g": Table(("grade",), likely),
+    }
+    variables = (Variable("grade", states, role="condition", label="Grade"), Variable("f"), Variable("g"))
+    findings = tuple(replace(item, role="finding") for item in variables[1:])
+    return bp.observe(bp.Network("graded", (variables[0], *findings), families))
+
+
+@pytest.mark.parametrize("samples", [2000, 3])
+def test_a_condition_without_a_present_state(samples: int) -> None:
+    """It is decided which of its states but the first leads, by every joint answer and by drawn ones."""
+    case = graded("none", "mild", "severe")
+    result = same_decision(case, samples=samples)
+    rivals = [("grade", "mild"), ("grade", "severe")]
+    wanted = enumerated(case.net, case.evidence, ["f", "g"], rivals)
+    assert result.decision == "grade=mild"
+    assert "Today: Grade = mild (30.0 %)" in repr(result)
+    found = result.to_frame()
+    assert (
+        found["label"].to_dict().items()
+        <= {"grade=mild": "Grade = mild", "grade=severe": "Grade = severe"}.items()
+    )
+    if result.method == "exact":
+        assert found["probability"].tolist() == pytest.approx([wanted[event] for event in rivals])
+    else:
+        assert found["probability"].sum() == pytest.approx(1)
+
+
+def test_a_threshold_without_a_present_state() -> None:
+    """Which state is compared has to be said, and the message says which there are."""
+    case = graded("none", "mild", "severe")
+    words = (
+        "'present' is no state of 'grade'. Its states are 'none', 'mild', 'severe', none of them the present "
+        "one; say which with state=."
+    )
+    with pytest.raises(bp.UnknownState, match=words):
+        same_decision(case, target="grade", threshold=0.25)
+    result = same_decision(case, target="grade", state="severe", threshold=0.25)
+    assert (result.decision, 0 < result.probability < 1) == ("at_most", True)
+
+
 def test_the_likeliest_state_of_a_target() -> None:
     """Without a threshold the states of the target compete, in a network without roles too."""
     families = {"colour": Table((), np.array([0.2, 0.3, 0.5]))}
@@ -242,9 +290,11 @@ def test_sampled_agrees_with_exact(nine: tuple[bp.Case, SameDecision]) -> None:
         assert (found.method, found.samples) == ("sampled", 200)
         assert found.findings == exact.findings
         share = exact.probability
-        assert found.standard_error == pytest.approx(
-            math.sqrt(found.probability * (1 - found.probability) / 200)
-        )
+        spread = found.probability * (1 - found.probability) / 200
+        z = NormalDist().inv_cdf(0.975)
+        wilson = math.sqrt(spread + (z / 400) ** 2) / (1 + z**2 / 200)
+        assert found.standard_error == pytest.approx(wilson)
+        assert found.standard_error == pytest.approx(math.sqrt(spread), rel=0.05)
         deviations.append((found.probability - share) / math.sqrt(share * (1 - share) / 200))
     assert abs(np.mean(deviations)) < 3 / math.sqrt(12)
     assert 0.4 < np.std(deviations) < 1.8
@@ -283,12 +333,17 @@ def test_the_seed_decides(nine: tuple[bp.Case, SameDecision]) -> None:
 
 
 def test_a_certain_share_still_has_an_interval() -> None:
-    """If all of few draws agree, the interval says how little that is."""
+    """If all of few draws agree, interval and standard error say how little that is."""
     result = same_decision(bp.observe(FIVE, KNEE), target=LEADER, threshold=0.99, samples=10)
     assert result.method == "sampled"
     assert result.probability == 1
-    assert result.standard_error == 0
     assert result.interval == pytest.approx((0.7225, 1), abs=1e-3)
+    assert result.standard_error == pytest.approx((1 - 0.7225) / 2 / 1.96, abs=1e-4)
+    assert result.to_dict()["standard_error"] == result.to_frame()["standard_error"].iloc[0] > 0
+    more = same_decision(bp.observe(FIVE, KNEE), k=None, target=LEADER, threshold=0.99, samples=15)
+    assert 0 < more.standard_error < result.standard_error
+    whole = same_decision(bp.observe(FIVE, KNEE), target=LEADER, threshold=0.99)
+    assert (whole.method, whole.probability, whole.standard_error) == ("exact", 1, 0)
 
 
 # -- arguments -------------------------------------------------------------------------------------
@@ -300,7 +355,16 @@ def test_a_certain_share_still_has_an_interval() -> None:
         (
             {"k": 0},
             ValueError,
-            "k is how many more findings will be known, at least 1, or None for all; it is 0",
+            "k, which is how many more findings will be known, or None for all, must be at least 1; it is 0",
+        ),
+        ({"k": "2"}, TypeError, "k, which is .* must be a whole number, 1 or more; it is '2'"),
+        ({"k": True}, TypeError, "must be a whole number, 1 or more; it is True"),
+        ({"samples": 1.5}, TypeError, "samples must be a whole number, 1 or more; it is 1.5"),
+        ({"seed": -1}, ValueError, "seed must be at least 0; it is -1"),
+        (
+            {"target": LEADER, "threshold": "x"},
+            ValueError,
+            "threshold is a probability, from 0 to 1; it is 'x'",
         ),
         ({"samples": 0}, ValueError, "samples must be at least 1; it is 0"),
         ({"threshold": 0.5}, ValueError, "a threshold belongs to a target; say which with target="),
@@ -330,6 +394,14 @@ def test_arguments_are_checked(options: dict[str, Any], kind: type[Exception], w
     """What is out of range, unknown or does not go together is refused with what to do."""
     with pytest.raises(kind, match=words):
         same_decision(bp.observe(FIVE, KNEE), **options)
+
+
+@pytest.mark.parametrize("given", [FIVE, {"hop_test_pain": True}])
+def test_what_is_no_case_is_refused(given: Any) -> None:
+    """A network or findings by themselves are no case, and the error says how to make one."""
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=rf"case must be a Case, not {kind}; make one with bp\.observe\("):
+        same_decision(given)
 
 
 def test_where_nothing_is_to_be_decided() -> None:

@@ -193,8 +193,13 @@ def test_gaps_do_not_depend_on_what_they_hide() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"n": -1}, ValueError, "are 0 or more; they are -1 and 0"),
-        ({"seed": -3}, ValueError, "are 0 or more; they are 5 and -3"),
+        ({"n": -1}, ValueError, "n must be at least 0; it is -1"),
+        ({"seed": -3}, ValueError, "seed must be at least 0; it is -3"),
+        ({"n": 1.5}, TypeError, "n must be a whole number, 0 or more; it is 1.5"),
+        ({"seed": "a"}, TypeError, "seed must be a whole number, 0 or more; it is 'a'"),
+        ({"net": "runner"}, TypeError, r"net must be a Network, not str; bp\.load_network\(\.\.\.\) reads"),
+        ({"missing": [0.3]}, ValueError, r"missing is a share from 0 to 1, or a mapping .*; it is \[0.3\]"),
+        ({"missing": {"hop_test_pain": "x"}}, ValueError, "for 'hop_test_pain' it is 'x'"),
         ({"evidence": {"hop_tst_pain": True}}, bp.UnknownNode, r"Did you mean 'hop_test_pain'\?"),
         ({"evidence": {"hop_test_pain": "maybe"}}, bp.UnknownState, "'maybe' is no state"),
         ({"evidence": {"buttock_pain": "absent"}}, bp.ImpossibleEvidence, "cannot hold together"),
@@ -203,7 +208,7 @@ def test_gaps_do_not_depend_on_what_they_hide() -> None:
         ({"missing": {"knee_pain": 0.1}}, bp.UnknownNode, "'knee_pain' is no node"),
         ({"missing": {"buttock_pain": 0.1}}, ValueError, "selection and known in every case"),
     ],
-    ids=range(9),
+    ids=range(14),
 )
 def test_what_cannot_be_drawn_is_refused(
     options: dict[str, object], error: type[Exception], words: str
