@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from buttpain.analysis.influence import by_source, influence
+from buttpain.analysis.influence import by_number, by_source, influence
 from buttpain.analysis.paths import Paths, Tie
 from buttpain.analysis.subsets import Subsets, subsets
 from buttpain.analysis.weights import (
@@ -411,6 +411,38 @@ class Explanation:
         """
         net = self.case.net
         return by_source(net, influence(net, self._slope(), ess))
+
+    def numbers(self, *, ess: float | None = None) -> pd.DataFrame:
+        """Return the numbers that this answer hangs on, the most influential first, and what they rest on.
+
+        Parameters
+        ----------
+        ess
+            As in `sources`.
+
+        Returns
+        -------
+        numbers
+            Indexed by parameter.  Columns: value, low and high (95 % interval), share (of the
+            influence of all numbers, see `sources`), source, cite, note (why this number) and
+            results: what the network's `[[studies]]` report of the target and this finding,
+            or of what was observed below this mechanism.
+
+        Raises
+        ------
+        UnknownUncertainty, ValueError
+            As in `sources`.
+
+        Examples
+        --------
+        >>> import buttpain as bp
+        >>> case = bp.observe(bp.load_network("five_findings"), isometric_hamstring_pain=True)
+        >>> bp.explain(case).numbers().index[0]
+        'isometric_hamstring_pain <- proximal_hamstring_tendinopathy'
+        """
+        net = self.case.net
+        size = influence(net, self._slope(), ess)
+        return by_number(net, size, self.target, {*self.case.evidence})
 
     def _slope(self) -> Array:
         """Return the derivative of P(target) / (P(target) + P(rival)), shape (parameters,).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from buttpain.model.priors import Source, beta_interval
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["by_source", "influence"]
+__all__ = ["by_number", "by_source", "influence"]
 
 Array = NDArray[np.float64]
 
@@ -110,6 +111,46 @@ def by_source(net: Network, size: Array) -> pd.DataFrame:
     found.insert(0, "cite", [item.cite if item else "" for item in known])
     found.insert(1, "doi_or_url", [_where(item) for item in known])
     return found.reset_index()
+
+
+def by_number(net: Network, size: Array, target: str, observed: Collection[str]) -> pd.DataFrame:
+    """Return the numbers that move an answer, the most influential first, with all that they rest on.
+
+    Parameters
+    ----------
+    net
+        The network.
+    size
+        Influence of each number, shape (parameters,).
+    target
+        What the answer is about.
+    observed
+        Nodes that were observed.
+
+    Returns
+    -------
+    numbers
+        Indexed by parameter; columns: value, low, high, share, source, cite, note, results.
+    """
+    numbers = net.parameters
+    order = [i for i in np.argsort(-size, kind="stable") if size[i] > 0]
+    found = numbers.iloc[order][["value", "low", "high", "source"]]
+    found.insert(3, "share", size[order] / size.sum())
+    known = [net.sources.get(key) for key in found["source"]]
+    found["cite"] = [item.cite if item else "" for item in known]
+    found["note"] = [net.provenance[i].note for i in order]
+    found["results"] = [_results(net, node, target, observed) for node in numbers["node"].iloc[order]]
+    return found.rename_axis("parameter")
+
+
+def _results(net: Network, node: str, target: str, observed: Collection[str]) -> str:
+    """Return the published results about the target and a finding, or what was observed below a mechanism."""
+    about = {node} | {child for child in net.graph.successors(node) if child in observed}
+    return "; ".join(
+        f"{study.measure} {study.published:.2g} ({study.source})"
+        for study in net.studies
+        if study.condition == target and not study.judged and about & set(study.finding)
+    )
 
 
 def _where(source: Source | None) -> str:

@@ -242,7 +242,8 @@ def _next(case: Case) -> list[dict[str, Any]]:
 def _would(case: Case, answer: dict[str, Any]) -> str:
     parts = []
     if answer["changes_leader"] and answer["leader"]:
-        parts.append(f"{case.net.label(answer['leader'])} would lead")
+        node, _, state = answer["leader"].partition("=")
+        parts.append(f"{case.net.label(node)}{state and f' {state}'} would lead")
     if answer["changes_urgency"]:
         parts.append(f"urgency: {answer['urgency'].replace('_', ' ')}")
     return "; ".join(parts)

@@ -524,6 +524,25 @@ def test_shares_of_sources_on_other_networks(net: bp.Network, data: st.DataObjec
         )
 
 
+def test_numbers_add_up_to_their_sources_and_carry_what_was_published() -> None:
+    """Each number has its source's words and the results about the target, below a mechanism too."""
+    net = bp.load_network("runner")
+    case = bp.observe(net, sit_bone_tenderness=True, hop_test_pain=False)
+    why = explain(case, PHT)
+    found, sources = why.numbers(), why.sources().set_index("source")
+    assert found["share"].groupby(found["source"]).sum().to_dict() == pytest.approx(
+        sources["share"].to_dict()
+    )
+    assert found["share"].is_monotonic_decreasing
+    row = found.loc[f"ischial_compression_pain <- {PHT}"]
+    assert row["results"] == "frequency 0.41 (benazzo2013)"
+    assert "Benazzo 2013" in row["note"]
+    assert row["cite"] == net.sources[row["source"]].cite
+    assert row["low"] < row["value"] < row["high"]
+    quiet = explain(case.observe(sit_bone_tenderness=None, pain_with_sitting=True), PHT).numbers()
+    assert quiet.loc[f"ischial_compression_pain <- {PHT}", "results"] == ""
+
+
 def test_a_source_is_told_in_full() -> None:
     """Each source comes with its citation, where to read it, its grade and its foremost number."""
     net = bp.load_network("five_findings")

@@ -14,12 +14,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
 import buttpain as bp
 from buttpain.display.tables import percent
 from buttpain.faces.widget import Explorer, answers_to, form_of, intervals_of
-from buttpain.model.network import RedFlag, Table
+from buttpain.model.network import RedFlag, Table, Variable
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -81,7 +82,7 @@ def test_a_network_without_roles_can_be_ticked_all_over(plain: bp.Network) -> No
 
 def test_the_answers_are_the_librarys(runner: bp.Network) -> None:
     """Ranking, red flags and questions are those of the functions for them."""
-    case = bp.observe(runner, perineal_pain=True, low_back_pain=True)
+    case = bp.observe(runner, hop_test_pain=True)
     found = answers_to(case)
     ranked, prior = case.posterior().ranked(), bp.observe(runner).posterior().ranked()
     assert [row["key"] for row in found["rows"]] == [f"{node}=present" for node in ranked.index]
@@ -100,8 +101,21 @@ def test_the_answers_are_the_librarys(runner: bp.Network) -> None:
         assert answer["said"] == percent(changed["probability"])
     together = "; ".join(answer["would"] for _, answer in said)
     assert "would lead" in together
-    assert "urgency: emergency" in together
+    assert "urgency: routine" in together
     assert json.loads(json.dumps(found)) == found
+
+
+def test_a_condition_without_a_present_state_may_take_the_lead() -> None:
+    """What an answer would do names the condition and the state of it that would lead."""
+    grade = Variable("grade", ("none", "mild", "severe"), role="condition", label="Grade")
+    sign = Variable("sign", role="finding", label="Sign", question="Is it there?", kind="test", cost=1)
+    families = {
+        "grade": Table((), np.array([0.5, 0.3, 0.2])),
+        "sign": Table(("grade",), np.array([[0.9, 0.1], [0.6, 0.4], [0.05, 0.95]])),
+    }
+    net = bp.Network("graded", (grade, sign), families)
+    (asked,) = answers_to(bp.observe(net))["next"]
+    assert [item["would"] for item in asked["answers"] if item["would"]] == ["Grade severe would lead"]
 
 
 def test_the_intervals_are_the_librarys(five: bp.Network) -> None:
@@ -210,9 +224,7 @@ def test_without_the_extra_it_is_named(five: bp.Network, monkeypatch: pytest.Mon
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", lacking)
-    with pytest.raises(
-        ModuleNotFoundError, match=re.escape('python -m pip install "buttpain[widgets]"')
-    ) as raised:
+    with pytest.raises(ModuleNotFoundError, match=re.escape('python -m pip install ".[widgets]"')) as raised:
         bp.explore(five)
     assert raised.value.name == "anywidget"
 
