@@ -18,7 +18,7 @@ SHOWN = {
         "81.2 %",
         "not excluded",
         "23 conditions",
-        "69.4 %",
+        "70.9 %",
         "Is there pain on the outer side of the hip",
         "Did you mean",
         "sex=male, postpartum=present",
@@ -42,7 +42,7 @@ SHOWN = {
         "which compete with it",
     ],
     "cohort": [
-        "(500, 120)",
+        "(500, 121)",
         "in row 'ben': sex=male, postpartum=present",
         "NaN",
         "Brier score",

@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from posixpath import dirname, normpath
 
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import buttpain as bp
-from api_pages import INNER, api_pages, led_to
+from api_pages import DEEPER, INNER, api_pages, led_to
 from book import Book
 from buttpain.model.network import NoisyOr, RedFlag, Table, Variable
 from buttpain.model.priors import Provenance, Source, WithLeak
@@ -373,6 +374,28 @@ def test_ways_along_the_arrows(knee: bp.Network) -> None:
     assert list(routes(knee, "limp", "pivot")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("runner", {"README.md": "{all} numbers", "CHANGELOG.md": "{all} numbers with sources"}),
+        ("runner", {"docs/model_card.md": "**{judged} of the {all} numbers are judgements**"}),
+        ("five_findings", {"docs/five_findings.md": "{judged} of the {all} numbers are elicited"}),
+        ("five_findings", {"docs/cli.md": "of these {lines} the file states {all}"}),
+        ("five_findings", {"docs/sensitivity.md": "The {lines} are the {all} numbers that the file states"}),
+        ("five_findings", {"notebooks/quick_start.ipynb": "Of the {lines} parameters the file states {all}"}),
+        ("runner", {"notebooks/sensitivity_and_uncertainty.ipynb": "23 causes and {all} numbers"}),
+    ],
+)
+def test_pages_count_a_number_once(name: str, said: Mapping[str, str]) -> None:
+    """Where pages say how many numbers a network has, it is as many as its file states."""
+    counted = bp.load_network(name)
+    authored = [i for node in counted.nodes for i in Book(counted).authored(node)]
+    judged = int((counted.parameters["grade"].iloc[authored] == "F").sum())
+    facts = {"all": len(authored), "judged": judged, "lines": len(counted.parameters)}
+    for page, words in said.items():
+        assert words.format(**facts) in (ROOT / page).read_text(encoding="utf-8")
+
+
 # -- words ---------------------------------------------------------------------------------------
 
 
@@ -486,6 +509,28 @@ def test_inner_members_are_there_and_no_part_of_the_contract() -> None:
         assert set(members).isdisjoint(contract[name])
 
 
+def test_names_from_inside_are_there_and_the_pages_use_no_others() -> None:
+    """What the pages import from modules inside is on the list of the interface, and all of it exists."""
+    listed = {(module, name) for module, (names, _) in DEEPER.items() for name in names}
+    assert [pair for pair in listed if not hasattr(importlib.import_module(pair[0]), pair[1])] == []
+    imports = re.compile(r"from (buttpain\.[\w.]+) import ([\w, ]+)$", re.MULTILINE)
+    texts = [path.read_text(encoding="utf-8") for path in (*DOCS.rglob("*.md"), ROOT / "README.md")]
+    texts += [
+        cell["source"]
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+    ]
+    used = {
+        (found[1], name)
+        for text in texts
+        for found in imports.finditer(text)
+        for name in found[2].split(", ")
+    }
+    assert used - listed == set()
+    assert listed - used <= {("buttpain.faces.server", "serve")}
+    assert all(f"`{name}`" in api_pages()["index.md"] for _, name in listed)
+
+
 # -- the pages put together ----------------------------------------------------------------------
 
 
@@ -512,12 +557,13 @@ def test_every_page_is_in_the_navigation_once() -> None:
     found = listed()
     pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in DOCS.rglob("*.md")} - {"index"}
     pages |= {place.removesuffix(".md") for place in ROOT_PAGES.values()} - {"index"}
+    pages |= {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     by_pattern = {
         page for page in pages for entry in found if entry.endswith("*") and Path(page).match(entry)
     }
     assert pages - found.keys() - by_pattern == set()
     assert [entry for entry, places in found.items() if len(places) > 1] == []
-    made = {"api/index", "networks/*/index", "notebooks/*"}
+    made = {"api/index", "networks/*/index"}
     assert {entry for entry in found if not entry.endswith("*")} - pages - made == set()
 
 

@@ -6,7 +6,7 @@ It reads lines and writes lines, and so works in a terminal, over a pipe and in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
@@ -22,8 +22,8 @@ __all__ = ["interview"]
 HELP = """\
 yes, no             the finding is there, or is not (y, n, present, absent)
 a state or number   where there are more than two, as listed
-don't know          go on without it (?, skip, unknown)
-back                take the last answer back
+don't know          go on without it (d, ?, skip, unknown)
+back                take the last answer of this interview back
 why                 why this question, and why the leader leads
 all                 the whole ranking
 FINDING=STATE       something else that you have seen, such as
@@ -35,6 +35,9 @@ quit                leave at once
 _SHOWN = 5
 """Conditions shown after an answer."""
 
+_FOLLOWED = 3
+"""Conditions of which `why` says what each answer would make of them."""
+
 _COMMANDS = {
     "back": ("back", "b", "undo"),
     "why": ("why", "w"),
@@ -42,7 +45,7 @@ _COMMANDS = {
     "help": ("help", "h"),
     "stop": ("stop", "s", "end", "done"),
     "quit": ("quit", "q", "exit"),
-    "unknown": ("don't know", "dont know", "dunno", "dk", "?", "skip", "unknown", "not known", "unsure"),
+    "unknown": ("d", "don't know", "dont know", "dunno", "dk", "?", "skip", "unknown", "not known", "unsure"),
 }
 _YES, _NO = (
     ("yes", "y", "yeah", "yep", "present", "positive", "+"),
@@ -123,6 +126,8 @@ def interview(
     >>> interview(visit, io.StringIO("no\nstop\n").readline, io.StringIO()).steps
     (('burning_pain_past_knee', 'absent'),)
     """
+    visit = visit.begun()
+    _ = visit.question  # refuses what cannot be asked about before anything is said
     talk = _Talk(visit, read, out, echo, keep)
     talk.say(lines(*visit.case.heading[:-1], "Answer yes, no or don't know; why, back, stop, help.", USE), "")
     if visit.steps:
@@ -164,9 +169,10 @@ def _wants_more(talk: _Talk) -> bool:
             return False
         if heard in _COMMANDS["quit"]:
             raise _Left
-        if heard in _COMMANDS["back"] and talk.visit.steps:
-            talk.take(talk.visit.back())
-            return True
+        if heard in _COMMANDS["back"]:
+            if _taken_back(talk):
+                return True
+            continue
         talk.say("Please answer yes or no.")
 
 
@@ -198,13 +204,9 @@ def _answered(talk: _Talk, question: Question) -> bool:
         if command == "quit":
             raise _Left
         if command == "back":
-            if not talk.visit.steps:
-                talk.say("There is no answer to take back.")
-                continue
-            undone = talk.visit.steps[-1][0]
-            talk.take(talk.visit.back())
-            talk.say(f"Taken back: {talk.visit.net.label(undone)}.")
-            return False
+            if _taken_back(talk):
+                return False
+            continue
         told = {"why": _why, "all": _all, "help": _help}.get(command)
         if told:
             talk.say(told(talk.visit, question))
@@ -215,6 +217,27 @@ def _answered(talk: _Talk, question: Question) -> bool:
             talk.say(lines(str(error)))
             continue
         return False
+
+
+def _taken_back(talk: _Talk) -> bool:
+    """Take back the last answer of the interview; say so if there is none, and return False."""
+    visit = talk.visit
+    if visit.before is None:
+        given = [node for node, seen in visit.steps if seen is not None]
+        talk.say("There is no answer to take back.")
+        if given:
+            named = ", ".join(map(visit.net.label, given))
+            talk.say(
+                lines(
+                    f"What was given at the start stays ({named}); to take one back, say that you do not "
+                    f"know it: {given[-1]}=?"
+                )
+            )
+        return False
+    undone = visit.steps[-1][0]
+    talk.take(visit.back())
+    talk.say(f"Taken back: {visit.net.label(undone)}.")
+    return True
 
 
 def _command(heard: str, variable: Variable) -> str:
@@ -281,17 +304,24 @@ def _choices(variable: Variable) -> str:
 
 def _show(talk: _Talk) -> None:
     """Show red flags first, then how the ranking stands."""
-    talk.say("", _ranking(talk.visit, _SHOWN), "")
+    talk.say("", _ranking(talk.visit, _standing(talk.visit)), "")
 
 
-def _ranking(visit: Visit, top: int | None) -> str:
-    grid = visit.case.posterior().grid(top)
+def _ranking(visit: Visit, grid: Grid) -> str:
     title = "" if grid.alerts or not visit.net.red_flags else "No red flag fires on what is known."
     return replace(grid, title=title, lead=()).text()
 
 
+def _standing(visit: Visit) -> Grid:
+    """Return how the likeliest stand, or how the target stands and which condition leads."""
+    grid, leader = visit.posterior.grid(_SHOWN), visit.leader
+    if visit.target is None or leader is None or not visit.net.conditions:
+        return grid
+    return replace(grid, notes=[*grid.notes, f"Leads now: {leader.label}, {percent(leader.posterior)}"])
+
+
 def _all(visit: Visit, _: Question) -> str:
-    return _ranking(visit, None)
+    return _ranking(visit, visit.case.posterior().grid())
 
 
 def _help(visit: Visit, question: Question) -> str:
@@ -318,28 +348,23 @@ def _reasons(visit: Visit, question: Question) -> Iterator[str]:
     }
     yield lines(purpose[question.for_whom])
     yield _effects(visit, row).text()
-    if visit.case.evidence:
-        yield lines(explain(visit.case).summary)
+    if told := _explained(visit):
+        yield lines(told)
 
 
 def _effects(visit: Visit, row: Mapping[str, Any]) -> Grid:
-    """Return what each answer would make of the likeliest."""
-    net, answers = visit.net, [answer for answer in row["answers"] if answer["probability"] > 0]
-    ranked = list(visit.case.posterior(list(answers[0]["posterior"])).to_dict()["posterior"])
-    shown = dict.fromkeys([*ranked[:3], *(item["leader"] for item in answers if item["changes_leader"])])
+    """Return what each answer would make of the target and of the likeliest."""
+    answers = [answer for answer in row["answers"] if answer["probability"] > 0]
+    new = {item["leader"] for item in answers if item["changes_leader"]}
     rows = [
-        (
-            net.label(node),
-            percent(visit.case.probability(node)),
-            *(percent(answer["posterior"][node]) for answer in answers),
-        )
-        for node in shown
-        if node
+        (label, percent(today), *(percent(answer["posterior"][name]) for answer in answers))
+        for i, (name, label, today) in enumerate(visit.outlook.followed)
+        if i < _FOLLOWED or name in new
     ]
     rows.insert(0, ("how probable the answer is", "", *(percent(item["probability"]) for item in answers)))
     notes = [
         f"{item['answer']}: urgency becomes {item['urgency'].replace('_', ' ')}"
-        f" ({', '.join(_flag(visit, name) for name in item['red_flags'])})."
+        f"{_because(visit, item['red_flags'])}."
         for item in answers
         if item["changes_urgency"]
     ]
@@ -347,24 +372,34 @@ def _effects(visit: Visit, row: Mapping[str, Any]) -> Grid:
     return Grid("", headers, rows, notes=notes)
 
 
-def _flag(visit: Visit, name: str) -> str:
-    return next(flag.label for flag in visit.net.red_flags if flag.name == name)
+def _because(visit: Visit, names: Sequence[str]) -> str:
+    """Return the red flags of these names in brackets; nothing if there are none, as where one goes out."""
+    labels = {flag.name: flag.label for flag in visit.net.red_flags}
+    return f" ({', '.join(labels[name] for name in names)})" if names else ""
 
 
 def _summary(visit: Visit) -> Iterator[str]:
     """Yield what stands at the end: red flags first, the ranking, what was and was not told, the use."""
-    grid = visit.case.posterior().grid(_SHOWN)
+    grid = _standing(visit)
     notes = [*grid.notes]
     if visit.net.red_flags and not grid.alerts:
         notes.append("No red flag fires; a finding that was not observed fires none.")
     if visit.unknown:
         notes.append(f"Not known: {'; '.join(map(visit.net.label, visit.unknown))}")
-    leader = _leader(visit)
-    notes += [leader] if leader else []
+    told = _explained(visit)
+    notes += [told] if told else []
     yield ""
     yield f"Summary after {counted(len(visit.steps), 'answer')}"
     yield replace(grid, notes=[*notes, USE]).text()
 
 
-def _leader(visit: Visit) -> str:
-    return explain(visit.case).summary if visit.case.evidence and visit.net.conditions else ""
+def _explained(visit: Visit) -> str:
+    """Return why the target, or else the leader, is as probable as it is; nothing if nobody may lead."""
+    case, leader = visit.case, visit.leader
+    if not case.evidence or visit.known or leader is None:
+        return ""
+    if visit.target is None:
+        return explain(case, leader.node, state=leader.state).summary
+    variable = visit.net.variable(visit.target)
+    likeliest = variable.states[int(case.marginals([variable.name])[0].argmax())]
+    return explain(case, variable.name, state=variable.positive or likeliest).summary

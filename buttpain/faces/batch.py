@@ -21,7 +21,17 @@ from typing import TYPE_CHECKING, Any
 from buttpain.display.tables import wrapped
 from buttpain.errors import ImpossibleEvidence
 from buttpain.faces.flags import bounded, flagged
-from buttpain.faces.rows import Chunk, Reading, arrow, chunks, evidence_columns, header, read
+from buttpain.faces.rows import (
+    Chunk,
+    Reading,
+    arrow,
+    chunks,
+    evidence_columns,
+    header,
+    parquet_rows,
+    read,
+    refuse_nested,
+)
 from buttpain.faces.words import DEFAULT_NETWORK, UsageError, as_json, counted, of_network, say
 from buttpain.inference.case import known_targets, observe
 from buttpain.inference.cohort import posteriors
@@ -141,13 +151,14 @@ def _job(args: Namespace) -> _Job:
         arrow("parquet")
     names = header(args.source)
     evidence = evidence_columns(net, names, args.id, ignore=args.ignore)
+    refuse_nested(args.source, evidence)
     seen = {name.partition(":")[0] for name in evidence}
     targets = known_targets(net, args.targets, {*seen, *net.given})
     aside = args.aside or f"{Path(args.into).with_suffix('')}.aside.csv"
     files = [os.path.realpath(path) for path in (args.source, args.into, aside)]
     if len(set(files)) < len(files):
         raise UsageError("source, answers and rows set aside must be three different files")
-    return _Job(
+    job = _Job(
         net,
         args.source,
         args.into,
@@ -158,6 +169,22 @@ def _job(args: Namespace) -> _Job:
         tuple(args.id),
         tuple(targets),
     )
+    _refuse_clash(job)
+    return job
+
+
+def _refuse_clash(job: _Job) -> None:
+    """Refuse to carry a column through under a name that the answers need, or twice."""
+    own = _columns(replace(job, carried=())) if job.carried else []
+    for name in job.carried:
+        if name in own:
+            other = "name --targets without it" if name in job.targets else "leave it out of --id"
+            raise UsageError(
+                f"--id {name}: the answers have a column {name!r} of their own. "
+                f"Rename it in {job.source}, or {other}"
+            )
+        if job.carried.count(name) > 1:
+            raise UsageError(f"--id names {name!r} twice; name it once")
 
 
 # -- where it stands ---------------------------------------------------------------------
@@ -234,7 +261,7 @@ def _go_on(job: _Job, state: _State) -> _State:
     from tqdm import tqdm
 
     rows = job.source.lower().endswith(".parquet")
-    total = arrow("parquet").read_metadata(job.source).num_rows if rows else Path(job.source).stat().st_size
+    total = parquet_rows(job.source) if rows else Path(job.source).stat().st_size
     clashes: dict[Any, str] = {}
     unit = {"unit": "row"} if rows else {"unit": "B", "unit_scale": True}
     # disable=None: no bar unless standard error is a terminal.

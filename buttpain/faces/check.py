@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -14,9 +13,9 @@ from buttpain.analysis.literature import check_literature
 from buttpain.display.tables import wrapped
 from buttpain.errors import ButtpainError, NetworkFileError
 from buttpain.faces.lines import line_of, lines_of
-from buttpain.faces.words import as_json, counted, say, version
-from buttpain.model.definition import from_toml
-from buttpain.model.files import load_network
+from buttpain.faces.words import UsageError, as_json, counted, say, version
+from buttpain.model.definition import from_toml, parsed
+from buttpain.model.files import available_networks, load_network, read_text
 from buttpain.model.network import Network
 
 __all__ = ["Finding", "check", "command"]
@@ -70,7 +69,7 @@ def command(args: Namespace) -> int:
     else:
         for item in found:
             say("\n".join(wrapped(item.said(args.file))))
-        say(_verdict(args.file, errors, len(found) - len(errors)))
+        say("\n".join(wrapped(_verdict(args.file, errors, len(found) - len(errors)))))
     return 1 if errors else 0
 
 
@@ -86,6 +85,11 @@ def _verdict(file: str, errors: list[Finding], warnings: int) -> str:
 def check(file: str) -> list[Finding]:
     r"""Return what is wrong with a network file, and what looks wrong, by line.
 
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -95,28 +99,39 @@ def check(file: str) -> list[Finding]:
     >>> check(str(path))[-1].line
     2
     """
-    if not file.endswith(".toml"):
+    _refuse_absent(file)
+    if not file.lower().endswith(".toml"):
         try:
             net = load_network(file)
         except ButtpainError as error:
             return [Finding("error", 0, "", "", str(error))]
         return list(_lonely(net, {}))
+    text = ""
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        return [Finding("error", 0, "", "", f"not UTF-8 text: {error}")]
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        last = text.count("\n") + 1
-        return [Finding("error", int(line[1]) if line else last, "", "", f"not valid TOML: {error}")]
+        text = read_text(Path(file), file)
+        document = parsed(text, file)
+    except NetworkFileError as error:
+        return [_unread(_without_place(error), text)]
     places = lines_of(text)
     found = list(_errors(document, places, file))
     if not found:
         net = from_toml(text, file)
         found = [*_unused(net, places), *_lonely(net, places), *_outside(net, places)]
     return sorted(found, key=lambda item: item.line)
+
+
+def _refuse_absent(file: str) -> None:
+    if Path(file).is_dir():
+        raise UsageError(f"{file} is a folder; name a network file in it")
+    if not Path(file).exists() and file not in available_networks():
+        raise UsageError(f"No such file: {file}; name a network file, or a network of the library")
+
+
+def _unread(message: str, text: str) -> Finding:
+    """Return the complaint about text that is no document; TOML that breaks off does so in its last line."""
+    stated = re.search(r"at line (\d+)", message)
+    last = text.count("\n") + 1 if "at end of document" in message else 0
+    return Finding("error", int(stated[1]) if stated else last, "", "", message)
 
 
 # -- complaints of the reader --------------------------------------------------------------

@@ -20,8 +20,11 @@ from buttpain.faces.words import DEFAULT_NETWORK, USE, UsageError, say, version
 
 __all__ = ["main"]
 
-NOT_ALL, FAILED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+NOT_ALL, FAILED, NO_MEMORY, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
 """Exit codes other than 0; the last two are 128 and the signal's number, as a shell reports them."""
+
+MOST_DRAWS = 1_000_000
+"""Draws that one command makes at most; of the runner network they take a minute or two."""
 
 _EXAMPLES = f"""\
 examples:
@@ -58,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     code
         0 if it was answered; 1 if it was and something wants attention (`check` complains,
         `batch` set rows aside, `diff` found a difference); 2 if the arguments, a file or the
-        evidence were wrong (the reason is then on stderr); 130 if it was interrupted, and
-        141 if the reader of its output went away.
+        evidence were wrong (the reason is then on stderr); 70 if the memory did not suffice,
+        130 if it was interrupted, and 141 if the reader of its output went away.
     """
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
@@ -73,6 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ButtpainError, UsageError, OSError) as error:
         say(f"buttpain: error: {error}", sys.stderr)
         return FAILED
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        say(f"buttpain: error: out of memory{what}; ask for less at a time, or free memory", sys.stderr)
+        return NO_MEMORY
     return code
 
 
@@ -81,7 +88,9 @@ def _run(argv: Sequence[str]) -> int:
         from buttpain.faces.completion import candidates
 
         parsers = commands_of(_parser())
-        say("\n".join(candidates(argv[1:], {name: _options(item) for name, item in parsers.items()})))
+        found = candidates(argv[1:], {name: _options(item) for name, item in parsers.items()})
+        if found:  # An empty line would be a word to fish, and no file would be offered.
+            say("\n".join(found))
         return 0
     try:
         args = _arguments(argv)
@@ -157,6 +166,7 @@ def _case_commands(commands: Any) -> None:
     ask.add_argument(
         "--without", metavar="KIND", action="append", default=[], help="do not ask for findings of this kind"
     )
+    ask.add_argument("--target", metavar="NODE", help="find out about this node alone")
     _costs(ask)
 
     best = _of_case(commands, "next", "say what to ask or examine next", "hop_test_pain=no --top 3")
@@ -178,7 +188,7 @@ def _case_commands(commands: Any) -> None:
 
     unsure = _of_case(commands, "uncertainty", "give the credible interval of each posterior", "--seed 1")
     unsure.add_argument("--targets", metavar="A,B", type=_names, help="nodes (default: the conditions)")
-    unsure.add_argument("--samples", metavar="N", type=_count, default=2000, help="draws (default: 2000)")
+    unsure.add_argument("--samples", metavar="N", type=_draws, default=2000, help="draws (default: 2000)")
     unsure.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the draws (default: 0)")
     unsure.add_argument(
         "--ess", metavar="N", type=float, help="cases that a number of unknown certainty is worth"
@@ -200,7 +210,7 @@ def _network_commands(commands: Any) -> None:
     diff.add_argument("new", metavar="NEW", help=_NETWORK)
     diff.add_argument("--cases", metavar="FILE", help="cases to compare the answers on, as CSV or Parquet")
     diff.add_argument(
-        "--samples", metavar="N", type=_count, default=1000, help="else draw so many (default: 1000)"
+        "--samples", metavar="N", type=_draws, default=1000, help="else draw so many (default: 1000)"
     )
     diff.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the draw (default: 0)")
     diff.add_argument(
@@ -231,7 +241,7 @@ def _file_commands(commands: Any) -> None:
     batch.add_argument("--resume", action="store_true", help="go on where an earlier run broke off")
     batch.add_argument("--force", action="store_true", help="write over files that are there")
     batch.add_argument(
-        "--chunk", metavar="N", type=_count, default=20_000, help="rows at a time (default: 20000)"
+        "--chunk", metavar="N", type=_chunk, default=20_000, help="rows at a time (default: 20000)"
     )
 
     export = _add(commands, "export", "write a network in another format", f"{DEFAULT_NETWORK} five.bif")
@@ -329,6 +339,21 @@ def _count(text: str) -> int:
     if not (text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
+
+
+def _at_most(text: str, most: int) -> int:
+    # Python does not even read a number of thousands of digits.
+    if text.isdecimal() and (len(text.lstrip("0")) > len(str(most)) or int(text) > most):
+        raise argparse.ArgumentTypeError(f"expected at most {most:,}, found {text!r}; ask for fewer")
+    return _count(text)
+
+
+def _draws(text: str) -> int:
+    return _at_most(text, MOST_DRAWS)
+
+
+def _chunk(text: str) -> int:
+    return _at_most(text, 10_000_000)
 
 
 def _seed(text: str) -> int:

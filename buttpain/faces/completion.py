@@ -53,11 +53,13 @@ compdef _buttpain buttpain
 """
 
 FISH = """\
-function __buttpain_words
+function __buttpain_asked
     set -l words (commandline -opc) (commandline -ct)
-    buttpain _complete $words[2..-1] 2>/dev/null
+    set -g __buttpain_words (buttpain _complete $words[2..-1] 2>/dev/null)
+    test (count $__buttpain_words) -gt 0
 end
-complete -c buttpain -a '(__buttpain_words)'
+# Files are offered only where the command offers nothing.
+complete -c buttpain -n __buttpain_asked -f -a '$__buttpain_words'
 """
 
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from buttpain.display.tables import Grid, percent
 from buttpain.faces.flags import bounded, flagged
-from buttpain.faces.rows import chunks, evidence_columns, header, read
+from buttpain.faces.rows import chunks, evidence_columns, header, read, refuse_nested
 from buttpain.faces.words import USE, UsageError, as_json, counted, say, version
 from buttpain.inference.cohort import posteriors
 from buttpain.model.files import load_network
@@ -194,6 +194,7 @@ def _cases(old: Network, args: Namespace) -> tuple[pd.DataFrame, str]:
     columns = evidence_columns(old, header(args.cases), (), ignore=True)
     if not columns:
         raise UsageError(f"{args.cases} has no column that names a node of {old.name!r}")
+    refuse_nested(args.cases, columns)
     parts, aside = [], 0
     for chunk in chunks(args.cases, 20_000):
         reading = read(old, chunk.frame, columns)

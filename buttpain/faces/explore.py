@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from buttpain.errors import which_comes_with
 from buttpain.inference.case import Case, observe
 from buttpain.model.network import Network
 
@@ -57,8 +58,7 @@ def explore(
         import anywidget  # noqa: F401 -- looked for, not used
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the explorer needs the package anywidget, which comes with the extra 'widgets': "
-            'python -m pip install "buttpain[widgets]"',
+            f"the explorer needs the package anywidget, {which_comes_with('widgets')}",
             name=error.name,
         ) from None
     from buttpain.faces.widget import Explorer

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from buttpain.analysis.explanation import explain
 from buttpain.display.tables import percent
-from buttpain.errors import ButtpainError, UnknownNode
+from buttpain.errors import ButtpainError, UnknownNode, which_comes_with
 from buttpain.faces.words import USE, version
 from buttpain.inference.case import Case, observe
 from buttpain.model.network import Network, Variable
@@ -36,6 +36,12 @@ ICD10 = "http://hl7.org/fhir/sid/icd-10"
 _USAGE = "http://terminology.hl7.org/CodeSystem/usage-context-type"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _MOST_COMPLAINTS = 20
+
+_DEEPEST = 100
+"""Objects and arrays in one another; a questionnaire has a few, and the models recurse."""
+
+_STATUSES = ("in-progress", "completed", "amended", "entered-in-error", "stopped")
+"""R4's value set questionnaire-answers-status; the models take any code."""
 
 
 class InvalidResource(ButtpainError, ValueError):
@@ -225,8 +231,9 @@ def case_from_response(net: Network, resource: Any) -> Case:
     Raises
     ------
     InvalidResource
-        If it is no valid resource, was entered in error, answers another questionnaire or
-        version, answers a question twice, or carries an answer of another kind.
+        If it is no valid resource, has a modifierExtension, was entered in error, answers
+        another questionnaire or version, answers a question twice, or carries an answer of
+        another kind.
     UnknownNode, UnknownState
         If a linkId or a state is none of the questionnaire's; close matches are named.
     ImpossibleEvidence
@@ -255,7 +262,7 @@ def _checked(resource: Any) -> dict[str, Any]:
         from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
     except ImportError:
         raise ImportError(
-            "reading FHIR needs the package fhir.resources: pip install 'buttpain[fhir]'"
+            f"reading FHIR needs the package fhir.resources, {which_comes_with('fhir')}"
         ) from None
     from pydantic import ValidationError
 
@@ -263,6 +270,7 @@ def _checked(resource: Any) -> dict[str, Any]:
     kind = stated.get("resourceType")
     if kind != "QuestionnaireResponse":
         raise InvalidResource([("resourceType", f"must be 'QuestionnaireResponse', not {kind!r}")])
+    _check_tree(stated)
     try:
         QuestionnaireResponse.model_validate(stated)
     except ValidationError as error:
@@ -279,13 +287,43 @@ def _plain(resource: Any) -> dict[str, Any]:
             resource = json.loads(resource)
         except ValueError as error:
             raise InvalidResource([("", f"this is no JSON: {error}")]) from None
+        except RecursionError:
+            raise _too_deep() from None
     if not isinstance(resource, Mapping):
         raise InvalidResource([("", f"a resource is a JSON object; this is a {type(resource).__name__}")])
     return dict(resource)
 
 
+def _check_tree(stated: Mapping[str, Any]) -> None:
+    """Refuse, at any depth, what the models let pass and nobody may read: nulls, and other meanings."""
+    left: list[tuple[str, Any, int]] = [("", stated, 1)]
+    while left:
+        where, parent, depth = left.pop()
+        if depth > _DEEPEST:
+            raise _too_deep()
+        within = parent.items() if isinstance(parent, Mapping) else enumerate(parent)
+        for name, value in within:
+            path = f"{where}.{name}" if where else str(name)
+            if name == "modifierExtension":
+                said = "may turn what it stands on into its opposite, and none is understood here"
+                raise InvalidResource([(path, f"{said}; resolve it before sending")])
+            # In arrays null may keep the place of an extension; the models see to that.
+            if value is None and isinstance(parent, Mapping):
+                raise InvalidResource([(path, "is null; FHIR leaves out what has no value")])
+            if isinstance(value, Mapping | list | tuple):
+                left.append((path, value, depth + 1))
+
+
+def _too_deep() -> InvalidResource:
+    said = f"objects and arrays stand more than {_DEEPEST} deep in one another; send the items flat"
+    return InvalidResource([("", said)])
+
+
 def _check_head(net: Network, stated: Mapping[str, Any]) -> None:
-    if stated.get("status") == "entered-in-error":
+    if stated.get("status") not in _STATUSES:
+        known = ", ".join(map(repr, _STATUSES))
+        raise InvalidResource([("status", f"must be one of {known}; it is {stated.get('status')!r}")])
+    if stated["status"] == "entered-in-error":
         raise InvalidResource([("status", "these answers were entered in error; they are no evidence")])
     url, _, edition = stated.get("questionnaire", "").partition("|")
     ours, said = _url(net, "questionnaire"), ""
@@ -334,7 +372,10 @@ def _items(parent: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping
 def _answer(net: Network, variable: Variable, answer: Mapping[str, Any], where: str) -> object:
     """Return the state that an answer names."""
     if "valueBoolean" in answer:
-        state = bool(answer["valueBoolean"])
+        state = answer["valueBoolean"]
+        # The models read the texts "true" and "false" too, of which both are true to Python.
+        if not isinstance(state, bool):
+            raise InvalidResource([(f"{where}.valueBoolean", f"must be true or false; it is {state!r}")])
     elif "valueCoding" in answer:
         state = _coded(net, answer["valueCoding"], where)
     else:
@@ -435,7 +476,8 @@ def _unknown() -> dict[str, Any]:
 
 
 def _notes(case: Case) -> Iterator[str]:
-    yield from case.alerts() or ("No red flag fires.",)
+    silent = "No red flag fires." if case.net.red_flags else "The network states no red flags: none can fire."
+    yield from case.alerts() or (silent,)
     yield "A finding not observed fires no red flag, so silence is no all-clear."
     yield ". ".join(case.heading)
 

@@ -27,9 +27,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from buttpain.faces.schema import (
-    Problem,
-)
+from buttpain.faces.schema import Problem, is_utf8
 from buttpain.faces.service import LIMITS, Limits
 
 __all__ = ["LOOPBACK", "Guard", "Meters", "Places", "Problems", "Refusal", "Settings", "read_json"]
@@ -48,6 +46,15 @@ HEADERS = {
     "x-frame-options": "DENY",
 }
 """On every answer: nothing is kept, framed, or loaded from elsewhere."""
+
+HEADERS_ROOM = 2**16
+"""Bytes of a request's headers.  The parser counts only those of a request that is not complete."""
+
+TARGET_ROOM = 2**13
+"""Bytes of a request's path and query; RFC 9110 (4.1) asks for 8000."""
+
+DIGITS = 100
+"""Of a whole number; Python takes long to read thousands, and then refuses."""
 
 _LOG = logging.getLogger("buttpain.server")
 
@@ -233,6 +240,7 @@ class Guard:
             await send(message)
 
         try:
+            _check_head(scope)
             self._check_host(scope)
             await self.app(scope, await self._whole(scope, receive), sending)
         except Refusal as error:
@@ -299,6 +307,27 @@ class Guard:
         return replay
 
 
+def _check_head(scope: Scope) -> None:
+    """Refuse a target or headers that are larger than anyone needs."""
+    target = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
+    if target > TARGET_ROOM:
+        raise Refusal(
+            HTTPStatus.REQUEST_URI_TOO_LONG,
+            "target-too-long",
+            f"Path and query have {target:,} bytes; {TARGET_ROOM:,} are read. A case is sent as the body.",
+            connection="close",
+        )
+    # Two bytes for ": ", and two for the end of the line.
+    headers = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if headers > HEADERS_ROOM:
+        raise Refusal(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers-too-large",
+            f"The headers have {headers:,} bytes; {HEADERS_ROOM:,} are read. Leave out what is not needed.",
+            connection="close",
+        )
+
+
 _BROKEN = Problem(
     type="about:blank",
     title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
@@ -318,20 +347,37 @@ def _where(error: BaseException) -> str:
 
 
 def read_json(body: bytes) -> Any:
-    """Return the value of a JSON text in which each name stands once and every number is finite."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
-            raise ValueError(f"{twice!r} stands twice in one object")
-        return found
-
-    def no_number(text: str) -> NoReturn:
-        raise ValueError(f"{text} is no number in JSON; leave out what is not known")
-
+    """Return the value of a JSON text of whole characters: each name stands once, every number is finite."""
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=no_number)
+        return _loaded(body)
     except (ValueError, RecursionError) as error:
         said = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise Refusal(HTTPStatus.BAD_REQUEST, "invalid-json", f"The request is no JSON: {said}.") from None
+
+
+def _loaded(body: bytes) -> Any:
+    found = json.loads(
+        body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_whole
+    )
+    # Only an escape makes half a character: one that stands as such is refused by the decoder.
+    if b"\\u" in body and not is_utf8(found):
+        raise ValueError("a text holds half of a character, a lone surrogate; send both halves or none")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number in JSON; leave out what is not known")
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits is too long; at most {DIGITS} are read")
+    return int(text)

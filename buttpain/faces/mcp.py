@@ -17,37 +17,46 @@ import anyio
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 from mcp.types import (
+    PARSE_ERROR,
     CallToolRequestParams,
     CallToolResult,
+    ErrorData,
+    JSONRPCError,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
     Tool,
     ToolAnnotations,
 )
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from buttpain.errors import ButtpainError, did_you_mean
 from buttpain.faces.schema import (
     USE,
     CaseRequest,
     ExplanationOptions,
+    InvalidRequest,
     Name,
     NetworkForm,
     NextOptions,
     Stated,
     UncertaintyOptions,
+    is_utf8,
     read,
 )
 from buttpain.faces.service import LIMITS, Limits, Networks, Section, answer, form, listing, problem
 from buttpain.faces.words import version
 from buttpain.model.network import Network
 
-__all__ = ["INSTRUCTIONS", "SILENCE", "TOOLS", "UnknownTool", "call", "serve", "server"]
+__all__ = ["INSTRUCTIONS", "NO_RULES", "SILENCE", "TOOLS", "UnknownTool", "call", "serve", "server"]
 
 SILENCE = "A finding not observed fires no red flag, so silence is no all-clear."
 """What no red flag does not mean."""
+
+NO_RULES = "This network states no red flags: none can fire, whatever is observed."
+"""What is said before that of a network that has none."""
 
 INSTRUCTIONS = f"""\
 buttpain answers from Bayesian networks of the causes of buttock pain in runners. {USE}
@@ -212,11 +221,16 @@ def call(
     """
     if name not in _OFFERED:
         raise UnknownTool(name, TOOLS)
+    if not is_utf8(arguments):
+        raise InvalidRequest([("", "a text holds half of a character, a lone surrogate; send both or none")])
     tool = _OFFERED[name]
     found = tool.work(networks, read(tool.arguments, dict(arguments)), limits)
     # What was not asked for, and what a network does not say, is left out: a model reads every word.
     plain: dict[str, Any] = found.model_dump(mode="json", exclude_unset=True)
-    return _stated(plain) if isinstance(found, NetworkForm) else plain
+    if isinstance(found, NetworkForm):
+        # That there are no red flags is worth a word; all else that is empty is not.
+        return {**_stated(plain), "red_flags": _stated(plain["red_flags"])}
+    return plain
 
 
 def _stated(found: Any) -> Any:
@@ -298,6 +312,8 @@ def _opening(found: Mapping[str, Any]) -> str:
     for flag in found.get("triage", {}).get("red_flags", []):
         urgency = flag["urgency"].replace("_", " ").upper()
         lines.append(f"{urgency}: {flag['label']} ({flag['because']}). {flag['advice']}".strip())
+    if found.get("triage", {}).get("rules") == 0 or found.get("red_flags") == []:
+        lines.append(NO_RULES)
     if "triage" in found:
         lines.append(SILENCE)
     return "\n".join([*lines, found["use"]])
@@ -320,7 +336,42 @@ def serve(files: Iterable[str | Path] = (), limits: Limits = LIMITS) -> None:
     offered = server(Networks(files), limits)
 
     async def talk() -> None:
-        async with stdio_server() as (reading, writing):
-            await offered.run(reading, writing, offered.create_initialization_options())
+        # The items stand for messages, and for what was none.
+        to_server, legible = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        async with stdio_server() as (reading, writing), anyio.create_task_group() as tasks:
+
+            async def sort() -> None:
+                async with reading, to_server:
+                    async for item in reading:
+                        refused = _illegible(item) if isinstance(item, Exception) else None
+                        await (to_server.send(item) if refused is None else writing.send(refused))
+
+            tasks.start_soon(sort)
+            await offered.run(legible, writing, offered.create_initialization_options())
 
     anyio.run(talk)
+
+
+def _illegible(error: Exception) -> SessionMessage | None:
+    """Return a reply to a request that is no JSON, if it can be told whose it is; the SDK sends none."""
+    if not isinstance(error, ValidationError):
+        return None
+    fault = error.errors(include_url=False)[0]
+    try:
+        asked = json.loads(fault["input"], parse_int=_short)["id"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    if not isinstance(asked, int | str) or isinstance(asked, bool) or not is_utf8(asked):
+        return None
+    said = (
+        f"The request cannot be read. {fault['msg']}. Send characters whole, without lone surrogates, and no "
+        f"number of thousands of digits."
+    )
+    return SessionMessage(
+        JSONRPCError(jsonrpc="2.0", id=asked, error=ErrorData(code=PARSE_ERROR, message=said))
+    )
+
+
+def _short(digits: str) -> int | None:
+    """Return a whole number that may be an id; Python refuses to read one of thousands of digits."""
+    return int(digits) if len(digits) < 20 else None

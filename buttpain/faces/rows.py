@@ -5,26 +5,52 @@ from __future__ import annotations
 import csv
 import gzip
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from buttpain.errors import UnknownState, did_you_mean
-from buttpain.faces.words import UsageError, said
+from buttpain.errors import UnknownState, did_you_mean, which_comes_with
+from buttpain.faces.words import UsageError, counted, said
 from buttpain.inference.evidence import is_missing
+from buttpain.model.files import UTF_16
 from buttpain.model.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Chunk", "Reading", "arrow", "chunks", "header", "read"]
+__all__ = [
+    "Chunk",
+    "Reading",
+    "arrow",
+    "chunks",
+    "evidence_columns",
+    "header",
+    "parquet_rows",
+    "read",
+    "refuse_nested",
+]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "None", "null", "NULL")
 """Words for "not observed" in a text file, unless a state is called so."""
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
+
+LARGEST = 2**17
+"""Characters that a cell may have; the csv module's own bound, and far beyond any state's name."""
+
+UNREADABLE = 2**24
+"""Characters after which reading stops, as a quotation mark then probably swallows the file."""
+
+_FIELD = re.compile(
+    r"""(?:(?P<opened>")[^"]*+(?:""[^"]*+)*+(?P<closed>")?)?(?P<rest>[^,\r\n]*+)(?:,|\r\n?|\n|\Z)"""
+)
+"""A field as the csv module takes it: quoted only if the quotation mark stands first in it."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +105,7 @@ def arrow(name: str) -> Any:
     try:
         return import_module(f"pyarrow.{name}")
     except ModuleNotFoundError:
-        raise UsageError(
-            "Parquet files need the package pyarrow, which comes with the extra 'parquet': "
-            'python -m pip install "buttpain[parquet]"'
-        ) from None
+        raise UsageError(f"Parquet files need the package pyarrow, {which_comes_with('parquet')}") from None
 
 
 def header(path: str) -> list[str]:
@@ -105,11 +128,11 @@ def header(path: str) -> list[str]:
     if not path.lower().endswith(FORMATS):
         raise UsageError(f"{path}: cases come in files that end in {', '.join(FORMATS)}")
     if path.lower().endswith(".parquet"):
-        with Path(path).open("rb") as file:
-            names = list(arrow("parquet").ParquetFile(file).schema_arrow.names)
+        with _parquet(path) as table:
+            names = list(table.schema_arrow.names)
     else:
-        with _opened(path) as file, _as_text(file) as text:
-            names = [name.strip() for name in next(csv.reader(text), [])]
+        with _text_of(path) as (_, text):
+            names = [name.strip() for name in next(_Records(text, path), _Record([])).cells]
     if not names:
         raise UsageError(f"{path} is empty; its first line names the columns")
     twice = [name for name in names if names.count(name) > 1]
@@ -118,8 +141,81 @@ def header(path: str) -> list[str]:
     return names
 
 
-def _opened(path: str) -> Any:
-    return gzip.open(path, "rb") if path.lower().endswith(".gz") else Path(path).open("rb")
+@contextmanager
+def _parquet(path: str) -> Iterator[Any]:
+    """Open a Parquet file, and say in words what is no such file or is damaged."""
+    parquet, lib = arrow("parquet"), arrow("lib")
+    with Path(path).open("rb") as file:
+        try:
+            yield parquet.ParquetFile(file)
+        except lib.ArrowException as error:
+            raise UsageError(
+                f"{path} is no Parquet file, or is damaged: {' '.join(str(error).split()).rstrip('.')}. "
+                f"Write it again; text goes into a file that ends in .csv"
+            ) from None
+
+
+def parquet_rows(path: str) -> int:
+    """Return how many rows a Parquet file has.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import pandas as pd
+    >>> from buttpain.faces.rows import parquet_rows
+    >>> path = str(pathlib.Path(tempfile.mkdtemp()) / "cases.parquet")
+    >>> pd.DataFrame({"hop_test_pain": ["yes", "no"]}).to_parquet(path)
+    >>> parquet_rows(path)
+    2
+    """
+    with _parquet(path) as table:
+        return int(table.metadata.num_rows)
+
+
+def refuse_nested(path: str, columns: Iterable[str]) -> None:
+    """Refuse evidence that comes as lists or structs, which only Parquet has.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> from buttpain.faces.rows import refuse_nested
+    >>> refuse_nested("cases.csv", ["hop_test_pain"])
+    """
+    if not path.lower().endswith(".parquet"):
+        return
+    is_nested = arrow("types").is_nested
+    with _parquet(path) as table:
+        for name in columns:
+            kind = table.schema_arrow.field(name).type
+            if is_nested(kind):
+                raise UsageError(
+                    f"{path}: column {name!r} holds values of the type {kind}, and a case has one state. "
+                    f"Write states as text, or likelihoods in columns {name}:state"
+                )
+
+
+@contextmanager
+def _text_of(path: str) -> Iterator[tuple[Any, Any]]:
+    """Open a file of text: as bytes, packed if it is, and as text; say in words that it is damaged."""
+    packed = path.lower().endswith(".gz")
+    try:
+        with gzip.open(path, "rb") if packed else Path(path).open("rb") as file:
+            if file.peek(2).startswith(UTF_16):
+                raise UsageError(f"{path} is UTF-16; save it as UTF-8")
+            with _as_text(file) as text:
+                yield getattr(file, "fileobj", file), text
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UsageError(
+            f"{path} is no gzip file, or is cut short or damaged: {error}. Pack it again, or copy it anew"
+        ) from None
 
 
 def _as_text(file: Any) -> Any:
@@ -148,8 +244,8 @@ def _of_parquet(path: str, size: int) -> Iterator[Chunk]:
     import pandas as pd
 
     done = 0
-    with Path(path).open("rb") as file:
-        for batch in arrow("parquet").ParquetFile(file).iter_batches(batch_size=size):
+    with _parquet(path) as table:
+        for batch in table.iter_batches(batch_size=size):
             index = pd.RangeIndex(done + 1, done + batch.num_rows + 1)
             done += batch.num_rows
             frame = pd.DataFrame(batch.to_pydict(), dtype=object).set_axis(index)
@@ -158,46 +254,126 @@ def _of_parquet(path: str, size: int) -> Iterator[Chunk]:
 
 def _of_csv(path: str, size: int) -> Iterator[Chunk]:
     names = header(path)
-    with _opened(path) as file:
-        raw = getattr(file, "fileobj", file)
-        with _as_text(file) as text:
-            reader = csv.reader(text)
-            next(reader)
-            number = 0
-            while records := _some(reader, size, path):
-                yield _chunk(names, records, number, raw.tell())
-                number += len(records)
+    with _text_of(path) as (raw, text):
+        reader = _Records(text, path)
+        next(reader)
+        number = 0
+        while records := list(islice(reader, size)):
+            yield _chunk(names, records, number, raw.tell())
+            number += len(records)
 
 
-def _some(reader: Any, size: int, path: str) -> list[list[str]]:
-    records = []
-    try:
-        for record in reader:
-            if record:  # an empty line is no row
-                records.append(record)
-                if len(records) == size:
-                    break
-    except csv.Error as error:
-        raise UsageError(
-            f"{path}, line {reader.line_num}: {error}; a quotation mark may be missing"
-        ) from None
-    return records
+class _Record(NamedTuple):
+    """The cells of a row, which lines it is if several, and whether text follows a closing quotation mark."""
+
+    cells: list[str]
+    span: str = ""
+    torn: bool = False
 
 
-def _chunk(names: list[str], records: list[list[str]], number: int, place: int) -> Chunk:
+class _Records:
+    """The records of a CSV file, with the lines of the newest one at hand; short-lived.
+
+    Parameters
+    ----------
+    text
+        The lines.
+    path
+        What to call the file in complaints.
+    """
+
+    def __init__(self, text: Iterable[str], path: str) -> None:
+        # The bound is one for the whole process; another reader may have set it higher.
+        csv.field_size_limit(max(csv.field_size_limit(), UNREADABLE))
+        self.path = path
+        self.lines: list[str] = []
+        self.ended = False
+        self.reader = csv.reader(self.noted(text))
+
+    def noted(self, text: Iterable[str]) -> Iterator[str]:
+        for line in text:
+            self.lines.append(line)
+            yield line
+        self.ended = True
+
+    def __iter__(self) -> Iterator[_Record]:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> _Record:
+        """Return the next record; an empty line is none."""
+        cells: list[str] = []
+        while not cells:
+            cells = self.cells()
+        if len(self.lines) == 1:
+            return _Record(cells)
+        last = self.reader.line_num
+        torn = any(field["closed"] and field["rest"] for field in _fields("".join(self.lines)))
+        return _Record(cells, f"lines {last - len(self.lines) + 1:,} to {last:,} are one row", torn)
+
+    def cells(self) -> list[str]:
+        """Read on, unless a quotation mark runs through to the end."""
+        self.lines.clear()
+        try:
+            record = next(self.reader)
+        except csv.Error as error:
+            raise self.complaint(str(error)) from None
+        # The reader asks for a line beyond the last one only if that did not end the record.
+        if self.ended:
+            raise self.complaint("the file ends in the middle of a record")
+        return record
+
+    def complaint(self, what: str) -> UsageError:
+        before = self.reader.line_num - len(self.lines)
+        fields = _fields("".join(self.lines))
+        place = next((item.start() for item in fields if item["opened"] and not item["closed"]), None)
+        if place is None:
+            return UsageError(f"{self.path}, line {before + len(self.lines)}: {what}")
+        opened = 1 + sum(end <= place for end in accumulate(map(len, self.lines)))
+        swallowed = counted(len(self.lines) - opened, "line")
+        return UsageError(
+            f"{self.path}, line {before + opened}: the quotation mark that opens here is not closed and has "
+            f"swallowed {swallowed} after this one; a quotation mark may be missing"
+        )
+
+
+def _fields(text: str) -> Iterator[re.Match[str]]:
+    at = 0
+    while at < len(text) and (field := _FIELD.match(text, at)):
+        yield field
+        at = field.end()
+
+
+def _chunk(names: list[str], records: list[_Record], number: int, place: int) -> Chunk:
     import pandas as pd
 
     width = len(names)
-    whole = [len(record) == width for record in records]
-    kept = [record for record, good in zip(records, whole, strict=True) if good]
-    index = [number + i for i, good in enumerate(whole, 1) if good]
+    reasons = [_misfit(record, names) for record in records]
+    kept = [record.cells for record, reason in zip(records, reasons, strict=True) if not reason]
+    index = [number + i for i, reason in enumerate(reasons, 1) if not reason]
     broken = tuple(
-        (number + i, f"{len(record)} field{'s' * (len(record) > 1)}, where the header has {width}", record)
-        for i, record in enumerate(records, 1)
-        if len(record) != width
+        (number + i, reason, record.cells)
+        for i, (record, reason) in enumerate(zip(records, reasons, strict=True), 1)
+        if reason
     )
     columns = dict(zip(names, zip(*kept, strict=True) if kept else [()] * width, strict=True))
     return Chunk(pd.DataFrame(columns, index=pd.Index(index, dtype="int64"), dtype=object), broken, place)
+
+
+def _misfit(record: _Record, names: list[str]) -> str:
+    """Return why a record is no row of the table; nothing if it is one."""
+    cells, span, torn = record
+    if torn:
+        return f"text follows a closing quotation mark, and {span}; a quotation mark may be missing"
+    if len(cells) != len(names):
+        swallowed = f"; {span}, and a quotation mark may be missing" if span else ""
+        return f"{counted(len(cells), 'field')}, where the header has {len(names)}{swallowed}"
+    sizes = [len(cell) for cell in cells]
+    size = max(sizes)
+    if size <= LARGEST:
+        return ""
+    name = names[sizes.index(size)]
+    return f"the cell of {name!r} has {size:,} characters, and at most {LARGEST:,} are read"
 
 
 # -- as the library takes them -----------------------------------------------------------

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from buttpain.display.use import USE
 from buttpain.errors import ButtpainError, did_you_mean
-from buttpain.faces.use import USE
 from buttpain.inference.evidence import Observation
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "TriageSection",
     "UncertaintyOptions",
     "UncertaintySection",
+    "is_utf8",
     "json_schemas",
     "read",
 ]
@@ -250,6 +251,9 @@ class TriageSection(_Told):
 
     urgency: Urgency
     red_flags: list[RedFlagFired]
+    rules: int | None = Field(
+        default=None, description="Red flags that the network states, firing or not; of 0 none can ever fire."
+    )
 
 
 class Share(_Told):
@@ -573,6 +577,21 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[Complaint] = Field(default_factory=list)
+
+
+def is_utf8(stated: Any) -> bool:
+    r"""Return whether every text in plain data can be written; an escape in JSON may make half a character.
+
+    Examples
+    --------
+    >>> is_utf8({"a": "\u00e4"}), is_utf8({"a": ["\ud800"]})
+    (True, False)
+    """
+    try:
+        json.dumps(stated, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read(model: type[Model], stated: Any) -> Model:

@@ -43,7 +43,17 @@ from buttpain.faces.schema import (
     Problem,
     read,
 )
-from buttpain.faces.service import Limits, Networks, Section, answer, answers, form, listing, problem
+from buttpain.faces.service import (
+    Limits,
+    Networks,
+    OutOfMemory,
+    Section,
+    answer,
+    answers,
+    form,
+    listing,
+    problem,
+)
 
 __all__ = ["Settings", "application", "openapi", "serve"]
 
@@ -132,6 +142,9 @@ def application(settings: Settings | None = None, page: Path = PAGE) -> Starlett
     networks, meters = Networks(settings.networks), Meters()
     places = Places(settings, meters)
 
+    async def starved(_: Request, __: Exception) -> Response:
+        return Problems(problem(OutOfMemory(settings.limits.memory)))
+
     async def health(_: Request) -> Response:
         state = "stuck" if places.stuck else "ok"
         return JSONResponse(
@@ -177,7 +190,12 @@ def application(settings: Settings | None = None, page: Path = PAGE) -> Starlett
             Middleware(Guard, settings=settings, meters=meters, route=_route),
             *([Middleware(CORSMiddleware, **_cors(settings))] if settings.origins else []),
         ],
-        exception_handlers={ButtpainError: _told, Refusal: _declined, HTTPException: _unrouted},
+        exception_handlers={
+            ButtpainError: _told,
+            Refusal: _declined,
+            HTTPException: _unrouted,
+            MemoryError: starved,
+        },
     )
     app.router.redirect_slashes = False
     return app
@@ -201,6 +219,14 @@ def _check_json(request: Request) -> None:
     if kind != "application/json":
         raise Refusal(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", "Send JSON, as content type application/json."
+        )
+    if "content-encoding" in request.headers:
+        raise Refusal(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "Send the JSON as it is, without Content-Encoding: nothing is unpacked here.",
+            # RFC 9110 (15.5.16): which says that the encoding is at fault, not the type.
+            accept_encoding="identity",
         )
 
 
@@ -284,7 +310,7 @@ def _operation(name: str, summary: str, gives: type[BaseModel] | None, *problems
             "200": {"description": "The answer.", **({"content": good} if good else {})},
             **{
                 str(status): {"description": HTTPStatus(status).phrase, "content": bad}
-                for status in (*problems, 421, 500)
+                for status in (*problems, 414, 421, 431, 500)
             },
         },
     }

@@ -1,7 +1,8 @@
 """Requests answered by the library: a request in, an answer out, no inference and no wire here.
 
 HTTP and other faces call these functions.  A section of an answer is the `.to_dict()` of
-the library's result, without the network and the evidence, which stand once at the top.
+the library's result, without the network and the evidence, which stand once at the top;
+beside the red flags that fire stands how many there are.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ from buttpain.faces.schema import (
 )
 from buttpain.inference.case import Case, observe
 from buttpain.inference.cohort import posteriors
-from buttpain.inference.flags import fired
+from buttpain.inference.flags import Fired, fired
 from buttpain.model.files import available_networks, load_network
 from buttpain.model.network import Network, Variable
 
@@ -62,6 +63,7 @@ __all__ = [
     "SECTIONS",
     "Limits",
     "Networks",
+    "OutOfMemory",
     "Refused",
     "Section",
     "UnknownNetwork",
@@ -115,6 +117,23 @@ class WrongVersion(ButtpainError, ValueError):
 
 class Refused(ButtpainError, ValueError):
     """A request of the right form that the library refuses, in its words."""
+
+
+class OutOfMemory(ButtpainError, MemoryError):
+    """An answer for which the machine had not enough memory, whatever the bound on a query.
+
+    Attributes
+    ----------
+    bound
+        Bytes that a query was allowed.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        super().__init__(
+            f"The machine ran out of memory over this answer, though a query may take only "
+            f"{bound / 2**20:,.0f} MiB. Observe more findings, or ask for fewer targets, samples or rows."
+        )
 
 
 @dataclass(frozen=True)
@@ -222,29 +241,39 @@ def answer(
     ('prompt', {'hop_test_pain': 'present'})
     """
     net = _network(networks, request)
-    with _Refusing():
+    with _Refusing(limits):
         case = observe(net, request.evidence, memory=limits.memory)
         asked = [name for name in SECTIONS if name in sections or getattr(request, name, None) is not None]
         found = {
             "evidence": dict(case.evidence),
-            "triage": Triage(case, case.red_flags).to_dict(),
+            "triage": _triage(case, case.red_flags),
             "log_evidence": case.log_evidence,
         }
         for name in asked:
             found |= _ANSWERS[name](case, request, limits)
-    return Answer.model_validate({**_head(net), **found})
+        return Answer.model_validate({**_head(net), **found})
 
 
 class _Refusing:
-    """Says as `Refused` what the library refuses with a plain ValueError, such as an odd argument."""
+    """Says as errors of the library what Python says: plain ValueErrors, and that memory has run out."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
 
     def __enter__(self) -> None:
         """Do nothing."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Pass on, under another name, what is a ValueError and nothing more special."""
+        """Pass on, under another name, what is a ValueError and nothing more special, or a MemoryError."""
         if type(error) is ValueError:
             raise Refused(str(error)) from error
+        if isinstance(error, MemoryError):
+            raise OutOfMemory(self.limits.memory) from error
+
+
+def _triage(case: Case, flags: Sequence[Fired]) -> dict[str, Any]:
+    """Return the red flags that fire, and how many there are: none of none is no good news."""
+    return {**Triage(case, tuple(flags)).to_dict(), "rules": len(case.net.red_flags)}
 
 
 def _network(networks: Mapping[str, Network], request: CaseRequest | CohortRequest) -> Network:
@@ -304,6 +333,13 @@ def _explanation(case: Case, request: CaseRequest, _: Limits) -> dict[str, Any]:
 
 def _next(case: Case, request: CaseRequest, _: Limits) -> dict[str, Any]:
     options = request.next or NextOptions()
+    for node in options.among or ():
+        # The library says to take it back from the case, which only the sender can.
+        if node in case.evidence:
+            raise Refused(
+                f"next.among names {node!r}, which the evidence states: nothing is left to look for. "
+                f"Leave it out of next.among, or out of the evidence."
+            )
     found = next_findings(
         case, options.n, options.target, options.cost, steps=options.steps, among=options.among
     )
@@ -351,22 +387,45 @@ def answers(networks: Mapping[str, Network], request: CohortRequest, limits: Lim
             f"{len(request.rows):,} rows were sent; at most {limits.rows:,} are answered at once here. "
             f"Send them in parts."
         )
-    with _Refusing():
-        cases = [observe(net, row, memory=limits.memory) for row in request.rows]
+    with _Refusing(limits):
+        seen = [_observed(net, i, row, limits) for i, row in enumerate(request.rows)]
+        cases = [case for case in seen if case is not None]
         prior = observe(net, memory=limits.memory).posterior(request.targets).to_dict()["posterior"]
         watched = [flag.condition for flag in net.red_flags if flag.condition]
         names = tuple(dict.fromkeys((*prior, *watched)))
-        frame = posteriors(
-            net,
-            _frame(cases),
-            names,
-            impossible="error" if request.impossible == "error" else "nan",
-            progress=False,
-            memory=limits.memory,
-        )
+        frame = posteriors(net, _frame(cases), names, impossible="nan", progress=False, memory=limits.memory)
         columns = {label: frame[label].tolist() for label in frame.columns}
-    rows = [_row(net, case, _distributions(net, names, columns, i), prior) for i, case in enumerate(cases)]
-    return CohortAnswer.model_validate({**_head(net), "prior": prior, "rows": rows})
+        told = (
+            _row(net, case, _distributions(net, names, columns, i), prior) for i, case in enumerate(cases)
+        )
+        rows = [None if case is None else next(told) for case in seen]
+        lost = [i for i, row in enumerate(rows) if row is None]
+        if lost and request.impossible == "error":
+            raise _clash(net, request.rows[lost[0]], lost, limits)
+        return CohortAnswer.model_validate({**_head(net), "prior": prior, "rows": rows})
+
+
+def _observed(net: Network, i: int, row: Mapping[str, Any], limits: Limits) -> Case | None:
+    """Return a row as a case, or None if it takes no arithmetic to see that it is impossible."""
+    try:
+        return observe(net, row, memory=limits.memory)
+    except ImpossibleEvidence:
+        return None
+    except (UnknownNode, UnknownState) as error:
+        node = error.name if isinstance(error, UnknownNode) else error.node
+        error.args = (f"Row {i}: {error}",)
+        vars(error).update(row=i, where=f"rows.{i}.{node}")
+        raise
+
+
+def _clash(net: Network, row: Mapping[str, Any], lost: Sequence[int], limits: Limits) -> ImpossibleEvidence:
+    """Return the error that names the rows that cannot be; it explains the first."""
+    clash = dict(row)
+    try:
+        observe(net, row, memory=limits.memory).posterior()
+    except ImpossibleEvidence as error:
+        clash = error.evidence
+    return ImpossibleEvidence(clash, net.name, lost)
 
 
 def _frame(cases: Sequence[Case]) -> pd.DataFrame:
@@ -412,7 +471,7 @@ def _row(
 
     flags = fired(net, case.evidence, probability)
     return {
-        "triage": Triage(case, flags).to_dict(),
+        "triage": _triage(case, flags),
         "posterior": {name: posterior[name] for name in targets},
     }
 
@@ -493,6 +552,7 @@ _PROBLEMS: tuple[tuple[type[ButtpainError], str, str, int], ...] = (
     (UnknownState, "unknown-state", "No such state of the node", 422),
     (ImpossibleEvidence, "impossible-evidence", "The observations cannot hold together", 422),
     (NetworkTooComplex, "too-complex", "An exact answer would take more than is allowed here", 422),
+    (OutOfMemory, "too-complex", "An exact answer would take more than is allowed here", 422),
     (UnknownUncertainty, "unknown-uncertainty", "Nobody said how sure the numbers are", 422),
     (ButtpainError, "refused", "The request cannot be answered", 422),
 )
@@ -503,6 +563,7 @@ _FACTS = {
     UnknownState: ("node", "state", "known"),
     ImpossibleEvidence: ("evidence", "rows"),
     NetworkTooComplex: ("width", "entries", "memory", "bound"),
+    OutOfMemory: ("bound",),
     UnknownUncertainty: ("missing", "parameters"),
 }
 
@@ -519,6 +580,8 @@ def problem(error: ButtpainError) -> Problem:
     """
     kind, name, title, status = next(item for item in _PROBLEMS if isinstance(error, item[0]))
     facts = {fact: getattr(error, fact) for fact in _FACTS.get(kind, ())}
+    # Of a cohort: stated on errors that concern one row of it.
+    facts |= {fact: vars(error)[fact] for fact in ("row", "where") if fact in vars(error)}
     errors = error.errors if isinstance(error, InvalidRequest) else ()
     return Problem(
         type=f"urn:buttpain:problem:{name}",

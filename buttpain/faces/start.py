@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+from buttpain.errors import which_comes_with
 from buttpain.faces.words import UsageError
 
 __all__ = ["command"]
@@ -37,8 +38,6 @@ def _extra(name: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "buttpain").startswith("buttpain"):
             raise  # a mistake of ours
-        extra = EXTRAS[name]
         raise UsageError(
-            f"buttpain {name} needs the package {error.name}, which comes with the extra {extra!r}: "
-            f'python -m pip install "buttpain[{extra}]"'
+            f"buttpain {name} needs the package {error.name}, {which_comes_with(EXTRAS[name])}"
         ) from None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from buttpain.analysis.explanation import explain
 from buttpain.analysis.information import next_findings
-from buttpain.analysis.triage import triage
+from buttpain.analysis.triage import NO_FLAGS, triage
 from buttpain.display.tables import wrapped
 from buttpain.faces.ask import interview
 from buttpain.faces.describe import (
@@ -30,11 +31,11 @@ from buttpain.faces.words import (
     DEFAULT_NETWORK,
     USE,
     UsageError,
+    answer_of,
     as_json,
     case_of,
     complaints,
     observation,
-    of_case,
     of_network,
     say,
 )
@@ -65,10 +66,26 @@ def _about(case: Case, result: Any) -> str:
     return "\n".join([*([] if shown.startswith("! ") else alerts), shown, USE])
 
 
+def _section(case: Case, name: str, result: Any) -> dict[str, Any]:
+    """Return an answer with one section; what its frame says is not said again in it."""
+    told = {key: value for key, value in result.to_dict().items() if key not in ("network", "evidence")}
+    return answer_of(case, {name: told})
+
+
 def _leader(case: Case) -> str:
     """Return who leads the ranking, for commands that ask about a target and were given none."""
     with complaints():
         return explain(case).target
+
+
+@contextmanager
+def _options() -> Iterator[None]:
+    """Say of an argument of Python's which option it is here."""
+    try:
+        with complaints():
+            yield
+    except UsageError as error:
+        raise UsageError(str(error).replace("with target=", "with --target NODE")) from None
 
 
 # -- a case ------------------------------------------------------------------------------
@@ -79,18 +96,16 @@ def query(args: Namespace) -> int:
     case = _case(args)
     if args.json:
         shown = case.posterior().to_dict()
-        found = {
-            "posterior": dict(list(shown["posterior"].items())[: args.top]),
-            "prior": dict(list(shown["prior"].items())[: args.top]),
-            "log_evidence": case.log_evidence,
-        }
-        say(as_json(of_case(case, found)))
+        found = {name: dict(list(shown[name].items())[: args.top]) for name in ("posterior", "prior")}
+        say(as_json(answer_of(case, found)))
         return 0
     grid = case.posterior().grid(args.top)
     notes = list(grid.notes)
     if case.net.conditions:
         notes.append("Conditions can be present together, so the figures need not add up to 100 %.")
-    if case.net.red_flags and not case.red_flags:
+    if not case.net.red_flags:
+        notes.append(NO_FLAGS)
+    elif not case.red_flags:
         notes.append("No red flag fires; a finding that was not observed fires none.")
     say(replace(grid, notes=[*notes, USE]).text())
     return 0
@@ -100,9 +115,9 @@ def next_(args: Namespace) -> int:
     """Say what to ask or examine next."""
     case = _case(args)
     cost = costs(case.net, args.cost)
-    with complaints():
+    with _options():
         best = next_findings(case, args.top or 5, args.target, cost, steps=args.steps)
-    return _say(args, _about(case, best), lambda: of_case(case, best.to_dict()))
+    return _say(args, _about(case, best), lambda: _section(case, "next", best))
 
 
 def costs(net: Network, stated: Sequence[str]) -> Mapping[str, float] | float | None:
@@ -137,7 +152,7 @@ def explain_(args: Namespace) -> int:
     case = _case(args)
     with complaints():
         why = explain(case, args.target, state=args.state, against=args.against)
-    return _say(args, _about(case, why), lambda: of_case(case, why.to_dict()))
+    return _say(args, _about(case, why), lambda: _section(case, "explanation", why))
 
 
 def sensitivity(args: Namespace) -> int:
@@ -147,7 +162,7 @@ def sensitivity(args: Namespace) -> int:
     case = _case(args)
     with complaints():
         result = found(case, args.target or _leader(case), state=args.state)
-    return _say(args, _about(case, result), lambda: of_case(case, result.to_dict()))
+    return _say(args, _about(case, result), lambda: _section(case, "sensitivity", result))
 
 
 def uncertainty(args: Namespace) -> int:
@@ -157,14 +172,14 @@ def uncertainty(args: Namespace) -> int:
     case = _case(args)
     with complaints():
         result = found(case, targets=args.targets, samples=args.samples, seed=args.seed, ess=args.ess)
-    return _say(args, _about(case, result), lambda: of_case(case, result.to_dict()))
+    return _say(args, _about(case, result), lambda: _section(case, "uncertainty", result))
 
 
 def triage_(args: Namespace) -> int:
     """Say which red flags fire."""
     case = _case(args)
     result = triage(case)
-    return _say(args, f"{result!r}\n{USE}", lambda: of_case(case, {}))
+    return _say(args, f"{result!r}\n{USE}", lambda: answer_of(case, {}))
 
 
 # -- an interview ------------------------------------------------------------------------
@@ -173,6 +188,8 @@ def triage_(args: Namespace) -> int:
 def ask(args: Namespace) -> int:
     """Ask the most telling question, again and again."""
     visit = _begun(args)
+    with _options():
+        _ = visit.question  # before anything is said or written
     out = sys.stderr if args.json else sys.stdout
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")
@@ -203,11 +220,18 @@ def _begun(args: Namespace) -> Visit:
             raise UsageError(
                 f"--without {kind}: no finding is of this kind; choose from {', '.join(sorted(known))}"
             )
-    visit = replace(visit, cost=costs(net, args.cost), without=visit.without | set(args.without))
+    visit = replace(
+        visit,
+        cost=costs(net, args.cost),
+        without=visit.without | set(args.without),
+        target=args.target or visit.target,
+    )
     case_of(net, args.findings)  # refuses what was said twice
     for text in args.findings:
         visit = visit.answer(*observation(net, text))
-    return visit
+    if visit.known:
+        raise UsageError(f"--target {visit.target} was observed; nothing is left to find out about it")
+    return visit.begun()
 
 
 # -- a network ---------------------------------------------------------------------------

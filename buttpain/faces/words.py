@@ -12,15 +12,17 @@ from typing import Any, TextIO
 
 from buttpain.analysis.triage import triage
 from buttpain.display.tables import wrapped
+from buttpain.display.use import USE
 from buttpain.errors import ButtpainError
-from buttpain.faces.use import USE
 from buttpain.inference.case import Case, observe
 from buttpain.model.network import Network, Variable
 
 __all__ = [
     "DEFAULT_NETWORK",
+    "SCHEMA",
     "USE",
     "UsageError",
+    "answer_of",
     "as_json",
     "case_of",
     "complaints",
@@ -46,6 +48,13 @@ WORDS = {
 _ASCII = str.maketrans(
     {"█": "#", "▉": "#", "▊": "#", "▋": "#", "▌": "#", "▍": "", "▎": "", "▏": "", "│": "|", "–": "-"}
 )
+
+
+SCHEMA = "1"
+"""Version of the schema of answers: that of `buttpain.faces.schema`, which takes too long to import here."""
+
+SECTIONS = ("posterior", "prior", "uncertainty", "sensitivity", "explanation", "next")
+"""What may have been asked of a case; null in its JSON where it was not."""
 
 
 class UsageError(Exception):
@@ -203,6 +212,44 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def answer_of(case: Case, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer to a case as the schema has it: its frame, what was found, null for the rest.
+
+    Parameters
+    ----------
+    case
+        The case.
+    found
+        By section; what it says of network and evidence stands in the frame and is left out.
+
+    Examples
+    --------
+    >>> import buttpain as bp
+    >>> from buttpain.faces.words import answer_of
+    >>> told = answer_of(bp.observe(bp.load_network("five_findings")), {"next": {"entropy": 1.0}})
+    >>> told["schema"], told["next"], told["sensitivity"]
+    ('1', {'entropy': 1.0}, None)
+    """
+    net = case.net
+    return {
+        "schema": SCHEMA,
+        "network": net.name,
+        "version": net.version,
+        "library": version(),
+        "given": dict(net.given),
+        "evidence": _evidence(case),
+        "triage": {**triage(case).to_dict(), "rules": len(net.red_flags)},
+        "log_evidence": case.log_evidence,
+        **dict.fromkeys(SECTIONS),
+        **found,
+        "use": USE,
+    }
+
+
+def _evidence(case: Case) -> dict[str, Any]:
+    return {node: seen if isinstance(seen, str) else dict(seen) for node, seen in case.evidence.items()}
+
+
 def of_case(case: Case, result: Mapping[str, Any]) -> dict[str, Any]:
     """Return what JSON says of a case: whose answer it is, the evidence, the result, red flags, the use.
 
@@ -213,8 +260,7 @@ def of_case(case: Case, result: Mapping[str, Any]) -> dict[str, Any]:
     >>> list(of_case(bp.observe(bp.load_network("five_findings")), {"bits": 1.0}))
     ['network', 'version', 'library', 'evidence', 'bits', 'triage', 'use']
     """
-    evidence = {node: seen if isinstance(seen, str) else dict(seen) for node, seen in case.evidence.items()}
-    return _of(case.net, {"evidence": evidence, **result}, {"triage": triage(case).to_dict()})
+    return _of(case.net, {"evidence": _evidence(case), **result}, {"triage": triage(case).to_dict()})
 
 
 def of_network(net: Network, result: Mapping[str, Any]) -> dict[str, Any]:

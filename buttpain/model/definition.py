@@ -68,6 +68,9 @@ _STUDY_KEYS = (
 )  # fmt: skip
 _FIGURE_FORMS = ({"value", "low", "high"}, {"value", "n"}, {"events", "trials"})
 _MOST_FINDINGS = 10
+_DEEPEST = 20
+"""Tables and lists in one another; no network needs half of it, and readers further on call themselves."""
+_TOO_DEEP = f"tables and lists stand in one another more than {_DEEPEST} deep; a network needs a few"
 KINDS = ("symptom", "history", "palpation", "test", "imaging", "lab")
 
 
@@ -86,11 +89,45 @@ def from_toml(text: str, file: str) -> Network:
     NetworkFileError
         Naming the file, the table and the key, what was found and what was expected.
     """
+    return _Reader(parsed(text, file), file).network()
+
+
+def parsed(text: str, file: str) -> dict[str, Any]:
+    """Return the document that TOML text holds, whatever it says.
+
+    Raises
+    ------
+    NetworkFileError
+        If it is no TOML, or nested deeper than any network is.
+
+    Examples
+    --------
+    >>> from buttpain.model.definition import parsed
+    >>> parsed("x = [1]", "net.toml")
+    {'x': [1]}
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise NetworkFileError(f"not valid TOML: {error}", file) from None
-    return _Reader(document, file).network()
+    except ValueError:
+        # The one thing that the reader leaves to Python; its own words name a setting of Python's.
+        raise NetworkFileError(
+            f"a whole number has more than {sys.get_int_max_str_digits():,} digits; write a shorter one", file
+        ) from None
+    except RecursionError:
+        raise NetworkFileError(_TOO_DEEP, file) from None
+    if _is_deep(document):
+        raise NetworkFileError(_TOO_DEEP, file)
+    return document
+
+
+def _is_deep(document: dict[str, Any]) -> bool:
+    level: list[Any] = [document]
+    for _ in range(_DEEPEST):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+    return bool(level)
 
 
 @dataclass(frozen=True)

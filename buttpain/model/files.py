@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from buttpain.errors import InvalidNetwork, NetworkFileError, did_you_mean
 from buttpain.model.definition import from_toml, to_toml
 from buttpain.model.network import Network
 
-__all__ = ["available_networks", "load_network", "save_network"]
+__all__ = ["UTF_16", "available_networks", "load_network", "read_text", "save_network"]
+
+UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)
+"""How a file begins that some programs call Unicode text."""
 
 FOREIGN = (".bif", ".bif.gz", ".xmlbif", ".xdsl", ".net", ".uai")
 """Formats read and written through pgmpy."""
@@ -78,14 +82,36 @@ def _load(path: Path, shown: str) -> Network:
     if not path.is_file():
         raise NetworkFileError("there is no such file", shown)
     if suffix == ".toml":
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise NetworkFileError(f"not UTF-8 text: {error}", shown) from None
-        return from_toml(text, shown)
+        return from_toml(read_text(path, shown), shown)
     from buttpain.model import interop
 
     return interop.read(path, suffix)
+
+
+def read_text(path: Path, shown: str) -> str:
+    r"""Return the text of a TOML file, with or without the mark that some editors put before it.
+
+    Raises
+    ------
+    NetworkFileError
+        If it is no UTF-8, with the line where it is not.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from buttpain.model.files import read_text
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.toml"
+    >>> _ = path.write_bytes(b"\xef\xbb\xbf[network]")
+    >>> read_text(path, "net.toml")
+    '[network]'
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.object.startswith(UTF_16):
+            raise NetworkFileError("the file is UTF-16; save it as UTF-8", shown) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise NetworkFileError(f"not UTF-8 text: {error}, at line {line}; save it as UTF-8", shown) from None
 
 
 def save_network(net: Network, path: str | Path) -> None:

@@ -493,7 +493,7 @@ def _read_bif(data: bytes, stem: str) -> Network:
     reader = _pgmpy().readwrite.BIFReader(string=tidy)
     if len(reader.variable_parents) + len(reader.variable_names) != len(blocks):
         raise InvalidNetwork("the probabilities of a variable stand there twice; remove one")
-    return _from_reader(reader, (head[1] if head else "") or stem)
+    return _from_reader(reader, _called(head[1] if head else "", stem))
 
 
 def _check_bif_rows(inner: str) -> None:
@@ -503,6 +503,14 @@ def _check_bif_rows(inner: str) -> None:
     for row, count in Counter(rows).items():
         if count > 1:
             raise InvalidNetwork(f"the row ({row}) stands there twice in one probability block; remove one")
+
+
+def _called(stated: str | None, stem: str) -> str:
+    """Return a network's name: the file's stem where none is stated, or only that it is unknown.
+
+    Tools that have no name for a network write "unknown"; the example networks of pgmpy have it.
+    """
+    return stem if not stated or stated.casefold() == "unknown" else stated
 
 
 def _from_reader(reader: Any, name: str) -> Network:
@@ -540,7 +548,7 @@ def _read_xmlbif(data: bytes, stem: str) -> Network:
     _check_once(names)
     _check_once([item.findtext("FOR", "") for item in network.findall("DEFINITION")])
     reader = _pgmpy().readwrite.XMLBIFReader(string=ET.tostring(root, encoding="unicode"))
-    return _from_reader(reader, network.findtext("NAME") or stem)
+    return _from_reader(reader, _called(network.findtext("NAME"), stem))
 
 
 def _check_once(names: Sequence[str], where: str = "") -> None:
@@ -571,7 +579,7 @@ def _read_xdsl(data: bytes, stem: str) -> Network:
     nodes[:] = elements
     root.attrib.setdefault("id", "")
     reader = _pgmpy().readwrite.XDSLReader(string=ET.tostring(root, encoding="unicode"))
-    return _from_reader(reader, root.attrib["id"] or stem)
+    return _from_reader(reader, _called(root.attrib["id"], stem))
 
 
 def _xdsl_nodes(parent: ET.Element) -> Iterator[ET.Element]:
@@ -608,7 +616,7 @@ def _read_net(data: bytes, stem: str) -> Network:
         node: _shaped(node, given.split(), numbers.replace("(", " ").replace(")", " ").split(), variables)
         for node, given, numbers in _NET_POTENTIAL.findall(text)
     }
-    return Network((name[1] if name else "") or stem, tuple(variables.values()), families)
+    return Network(_called(name[1] if name else "", stem), tuple(variables.values()), families)
 
 
 def _shaped(

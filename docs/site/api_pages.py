@@ -23,7 +23,22 @@ functions on them:
 ```
 
 Everything here is a name of `buttpain` itself, and keeps its meaning from one minor version to the next.
-Import no deeper: the modules inside may change."""
+Import no deeper, but for the few names at the end of this page: the modules inside may change."""
+
+DEEPER = {
+    "buttpain.faces.server": (("Settings", "application", "serve"), "[the HTTP service](<../service.md>)"),
+    "buttpain.faces.service": (("Networks", "answer"), "[cases as JSON](<../schema.md>)"),
+    "buttpain.faces.schema": (("CaseRequest", "read"), "[cases as JSON](<../schema.md>)"),
+    "buttpain.faces.fhir": (
+        ("case_from_response", "questionnaire", "risk_assessment"),
+        "[FHIR](<../fhir.md>)",
+    ),
+    "buttpain.faces.mcp": (("server",), "[MCP](<../mcp.md>)"),
+    "buttpain.faces.ask": (("interview",), "[the interview](<../ask.md>)"),
+    "buttpain.faces.visit": (("Visit",), "[the interview](<../ask.md>)"),
+    "buttpain.model.network": (("Study",), "[literature](<../literature.md>)"),
+}
+"""What may be imported from the modules inside, for tools that are built on the library, and its page."""
 
 INNER = {
     "Posterior": ("grid",),
@@ -63,6 +78,13 @@ def api_pages(package: ModuleType = bp) -> dict[str, str]:
         ),
         "## Further types",
         f"What the results above are made of stands under {link('further types', 'types.md')}.",
+        "## For tools built on the library",
+        "These names stand in modules inside, most of them because they need an extra. They are kept as "
+        "those above are.",
+        table(
+            ("import from", "names", "told under"),
+            [(code(module), ", ".join(map(code, inner)), where) for module, (inner, where) in DEEPER.items()],
+        ),
         toctree([*(name for members in kinds.values() for name in members), "types"]),
     )
     return pages

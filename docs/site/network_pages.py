@@ -51,12 +51,17 @@ def first_page(book: Book, roles: list[str]) -> str:
     edition = f", version {plain(net.version)}" if net.version else ""
     counts = ", ".join(f"{len(book.nodes(role))} {TITLES[role].lower()}" for role in roles)
     numbers = sum(1 for node in net.nodes for _ in book.authored(node))
+    lines = len(net.parameters)
+    twice = (
+        f" ({code('net.parameters')} has {lines:,} lines, since a probability in a row of two states stands "
+        f"there twice, as p and as 1 - p.)"
+    )
     lists = [f"{TITLES[role]} <{FOLDERS[role]}/index>" for role in roles]
     return block(
         f"# The network {code(net.name)}",
         plain(net.description),
         f"{code(net.name)}{edition} has {counts}, and {numbers:,} numbers from {len(net.sources):,} sources. "
-        f"It is about {book.population}.",
+        f"It is about {book.population}.{twice if lines != numbers else ''}",
         f'<a href="{PICTURE}">See the whole network as a picture</a>, to be searched and explored.',
         USE,
         "## Conditions, the most common first" if book.implied.prior else "",

@@ -537,7 +537,7 @@ def test_numbers_add_up_to_their_sources_and_carry_what_was_published() -> None:
     row = found.loc[f"ischial_compression_pain <- {PHT}"]
     assert row["results"] == "frequency 0.41 (benazzo2013)"
     assert "Benazzo 2013" in row["note"]
-    assert row["cite"] == net.sources[row["source"]].cite
+    assert row["cite"] == net.sources[str(row["source"])].cite
     assert row["low"] < row["value"] < row["high"]
     quiet = explain(case.observe(sit_bone_tenderness=None, pain_with_sitting=True), PHT).numbers()
     assert quiet.loc[f"ischial_compression_pain <- {PHT}", "results"] == ""

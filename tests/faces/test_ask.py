@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import buttpain as bp
@@ -16,6 +17,7 @@ from buttpain.faces.ask import interview
 from buttpain.faces.cli import main
 from buttpain.faces.visit import Visit, load_visit
 from buttpain.faces.words import USE, UsageError
+from buttpain.model.network import Table, Variable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NET = bp.load_network("five_findings")
@@ -106,7 +108,7 @@ def test_words_for_no(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["don't know", "don\u2019t know", "dont  know", "?", "skip", "DK", "unknown"]
+    "word", ["d", "don't know", "don\u2019t know", "dont  know", "?", "skip", "DK", "unknown"]
 )
 def test_words_for_not_knowing(word: str) -> None:
     """What nobody knows is noted, observed nowhere, and not asked again."""
@@ -168,6 +170,46 @@ def test_back() -> None:
     assert said.count("There is no answer to take back.") == 1
     assert "Taken back: Burning pain past the knee." in said
     assert said.count(f"1. {NET.variable(FIRST).question}"[:40]) == 1
+
+
+def test_back_leaves_what_was_given() -> None:
+    """Back stops where the interview began, says so, and says how to take back what was given before."""
+    given = Visit(NET, "five_findings").answer("hop_test_pain", True)
+    said, ended = talk("back", "yes", "back", "back", "stop", visit=given)
+    assert ended is not None
+    assert ended.steps == (("hop_test_pain", "present"),)
+    assert said.count("There is no answer to take back.") == 2
+    assert (
+        "(Pain on the hop test); to take one back, say that you do not know it: hop_test_pain=?"
+        in " ".join(said.split())
+    )
+    assert dict(talk("hop_test_pain=?", visit=given)[1].case.evidence) == {}  # type: ignore[union-attr]
+
+
+def test_back_brings_back_what_an_answer_replaced() -> None:
+    """An answer that took the place of a given one leaves it as it was when it is taken back."""
+    given = Visit(NET, "five_findings").answer("hop_test_pain", True)
+    assert steps("hop_test_pain=no", "stop", visit=given) == (("hop_test_pain", "absent"),)
+    assert steps("hop_test_pain=no", "back", "stop", visit=given) == given.steps
+
+
+def test_back_where_it_would_stop() -> None:
+    """Where one may stop, back takes an answer back as well, and says if there is none."""
+    given = Visit(NET, "five_findings").answer(FIRST, True).answer("pain_running_uphill", False)
+    said, ended = talk("no", "back", "stop", visit=given)
+    assert ended is not None
+    assert ended.steps == given.steps
+    assert "Taken back: Pain on the hop test." in said
+    said, ended = talk("back", "no", visit=given.answer("hop_test_pain", False))
+    assert "There is no answer to take back." in said
+    assert ended is not None
+    assert len(ended.steps) == 3
+
+
+def test_a_flag_that_goes_out() -> None:
+    """An answer that lowers the urgency names no flag for it."""
+    said, _ = talk("why", visit=Visit(NET, "five_findings").answer("hop_test_pain", True))
+    assert "present: urgency becomes routine." in said
 
 
 def test_red_flags_come_first() -> None:
@@ -258,6 +300,107 @@ def test_every_line_fits() -> None:
     assert max(map(len, said.splitlines())) <= 80
 
 
+# -- what is to be found out ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """Return the file of a network whose one condition is none, mild or severe."""
+    path = tmp_path / "graded.toml"
+    path.write_text(
+        """
+[network]
+name = "graded"
+[sources.us]
+cite = "We think so."
+kind = "elicited"
+[conditions.grade]
+label = "Grade"
+states = ["none", "mild", "severe"]
+table = { values = { none = 0.5, mild = 0.3, severe = 0.2 }, ess = 10, source = "us", note = "n" }
+[findings.f]
+label = "F"
+leak = { value = 0.1, ess = 10, source = "us", note = "n" }
+[findings.f.causes.grade]
+mild = { value = 0.4, ess = 10, source = "us", note = "n" }
+severe = { value = 0.9, ess = 10, source = "us", note = "n" }
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.fixture
+def plain() -> bp.Network:
+    """Return a network without roles: wet and slippery after rain."""
+    families = {
+        "rain": Table((), np.array([0.8, 0.2])),
+        "wet": Table(("rain",), np.array([[0.9, 0.1], [0.1, 0.9]])),
+        "slippery": Table(("wet",), np.array([[0.95, 0.05], [0.3, 0.7]])),
+    }
+    return bp.Network("plain", tuple(map(Variable, families)), families)
+
+
+def test_conditions_without_a_present_state(graded: Path) -> None:
+    """Such a condition leads in one of its states, an answer may change in which, and `why` explains it."""
+    visit = Visit(bp.load_network(str(graded)), str(graded))
+    assert visit.question is not None
+    assert visit.question.for_whom == "leader"
+    said, ended = talk("why", "yes", visit=visit)
+    (line,) = [line for line in said.splitlines() if line.startswith("Grade = severe") and "2.9 %" in line]
+    assert line.split() == ["Grade", "=", "severe", "20.0", "%", "2.9", "%", "49.2", "%"]
+    assert "Grade severe is at 49.2 %, up from 20.0 %." in said
+    assert ended is not None
+    assert ended.leader is not None
+    assert (ended.leader.node, ended.leader.state) == ("grade", "severe")
+
+
+def test_a_target(plain: bp.Network) -> None:
+    """Questions are chosen for the target, which alone is shown and explained; `all` shows the others."""
+    visit = Visit(plain, "plain", target="rain")
+    said, ended = talk("yes", "yes", "all", "stop", visit=visit, echo=True)
+    assert ended is not None
+    assert visit.question is not None
+    assert visit.question.finding == next_findings(bp.observe(plain), 1, "rain").findings[0] == "wet"
+    assert ended.steps == (("wet", "present"),)
+    before, after = said.split("> all")
+    assert [line for line in before.splitlines() if line.startswith("rain ")]
+    assert not [line for line in before.splitlines() if line.startswith("slippery ")]
+    assert [line for line in after.splitlines() if line.startswith("slippery ")]
+    chance = f"{100 * bp.observe(plain, wet=True).probability('rain'):.1f} %"
+    assert f"rain is at {chance}, up from 20.0 %." in after
+
+
+def test_a_target_among_conditions() -> None:
+    """Where there are conditions the target stands alone, and beside it who leads."""
+    said, ended = talk("stop", visit=Visit(NET, "n", target="gluteal_myofascial_pain").answer(FIRST, True))
+    assert ended is not None
+    shown = said[: said.index("1. ")]
+    assert "Gluteal myofascial pain " in shown
+    assert "Leads now: Lumbar radicular pain, 43.7 %" in shown
+    assert "Deep gluteal syndrome" not in said
+    assert "Gluteal myofascial pain is at" in said
+    assert list(ended.to_dict()["posterior"]) == ["gluteal_myofascial_pain"]
+
+
+def test_a_target_that_is_volunteered() -> None:
+    """Once the target itself is told nothing is left to find out, and that ends it."""
+    told = "lumbar_radicular_pain=yes"
+    said, ended = talk(told, visit=Visit(NET, "n", target="lumbar_radicular_pain"))
+    assert ended is not None
+    assert ended.question is None
+    assert "Lumbar radicular pain was to be found out, and was observed." in said
+    assert said.index("was observed.") < said.index("Summary after 1 answer")
+
+
+def test_nothing_is_said_before_it_is_refused(plain: bp.Network) -> None:
+    """What cannot be asked about is refused before the heading."""
+    out = io.StringIO()
+    with pytest.raises(UsageError, match="has no conditions; name what to find out with target="):
+        interview(Visit(plain, "plain"), io.StringIO().readline, out)
+    assert out.getvalue() == ""
+
+
 # -- kept ----------------------------------------------------------------------------------------
 
 
@@ -270,6 +413,10 @@ def test_a_saved_visit_goes_on(tmp_path: Path) -> None:
     again = load_visit(tmp_path / "visit.json", NET, "five_findings")
     assert again.steps == visit.steps
     assert again.question == visit.question
+    assert again.back().steps == visit.steps
+    aimed = Visit(NET, "five_findings", target="lumbar_radicular_pain")
+    aimed.save(tmp_path / "aimed.json")
+    assert load_visit(tmp_path / "aimed.json", NET, "five_findings").target == "lumbar_radicular_pain"
     kept = json.loads((tmp_path / "visit.json").read_text())
     assert (kept["network"], kept["version"], kept["library"]) == (NET.name, NET.version, bp.__version__)
     assert kept["triage"]["urgency"] == "prompt"
@@ -283,6 +430,7 @@ def test_a_saved_visit_goes_on(tmp_path: Path) -> None:
         ({"network": "runner"}, "was made with network 'runner', and this is 'five_findings'"),
         ({"format": "x"}, "is no saved visit; one is written by buttpain ask --save"),
         ({"steps": 3}, "is damaged"),
+        ({"target": []}, "is damaged"),
         (
             {"steps": [{"finding": "nose", "observed": "present"}]},
             "does not fit the network: 'nose' is no node",
@@ -295,6 +443,23 @@ def test_a_visit_that_does_not_fit(tmp_path: Path, change: dict[str, object], wo
     path.write_text(json.dumps({**Visit(NET, "five_findings").to_dict(), **change}))
     with pytest.raises(UsageError, match=words):
         load_visit(path, NET, "five_findings")
+
+
+def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
+    """What the system refuses is told in words about the file that was named, and leaves nothing behind."""
+    visit = Visit(NET, "five_findings")
+    with pytest.raises(
+        FileNotFoundError, match=r"^[^\[]*nope.json cannot be read: No such file.*--save FILE$"
+    ):
+        load_visit(tmp_path / "nope.json", NET, "five_findings")
+    with pytest.raises(
+        FileNotFoundError, match=r"^[^\[]*x.json cannot be written: No such file.*a folder that"
+    ):
+        visit.save(tmp_path / "nowhere" / "x.json")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder cannot be written: "):
+        visit.save(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_another_version_on_request(tmp_path: Path) -> None:
@@ -329,6 +494,39 @@ def test_over_a_pipe(tmp_path: Path) -> None:
     answer = json.loads(again.stdout)
     assert answer["evidence"] == {"hop_test_pain": "absent", FIRST: "present"}
     assert "Summary after 2 answers" in again.stderr.decode()
+
+
+def test_over_a_pipe_where_nobody_is_left_to_lead(tmp_path: Path) -> None:
+    """If every condition was observed there is nobody to explain, and the summary comes all the same."""
+    told = [f"{node}={'yes' if i == 0 else 'no'}" for i, node in enumerate(NET.conditions)]
+    done = run(b"yes\nwhy\nyes\n", *told, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Summary after 6 answers" in done.stdout.decode()
+    assert " is at " not in done.stdout.decode()
+
+
+def test_over_a_pipe_without_a_present_state(graded: Path) -> None:
+    """A visit on a network of grades ends with its summary, too."""
+    done = run(b"yes\nno\n", "--network", graded.name, cwd=graded.parent)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Grade severe is at 49.2 %" in done.stdout.decode()
+
+
+def test_over_a_pipe_without_roles(tmp_path: Path, plain: bp.Network) -> None:
+    """A network without conditions needs an option, which is named before anything is said or written."""
+    bp.save_network(plain, tmp_path / "plain.bif")
+    for command in (["ask", "--save", "v.json"], ["next"]):
+        line = [sys.executable, "-m", "buttpain", *command, "--network", "plain.bif"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            line, input=b"", env=environment, cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"has no conditions; name what to find out with --target NODE\n" in done.stderr
+    assert not (tmp_path / "v.json").exists()
+    done = run(b"yes\nstop\n", "--network", "plain.bif", "--target", "rain", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "rain  20.0 %     69.2 %" in done.stdout.decode()
 
 
 def test_what_was_saved_outlives_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

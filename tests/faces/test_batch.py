@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
 import signal
 import subprocess
@@ -153,6 +154,26 @@ COMPLAINTS = {
     "an empty file": ("", [], "is empty; its first line names the columns"),
     "a likelihood missing": ("hop_test_pain:present\n1\n", [], "there is no hop_test_pain:absent"),
     "an unknown target": ("hop_test_pain\nyes\n", ["--targets", "nose"], "'nose' is no node"),
+    "an id named row": ("row,hop_test_pain\n7,yes\n", ["--id", "row"], "--id row: the answers have a column"),
+    "an id named urgency": ("urgency,hop_test_pain\n7,yes\n", ["--id", "urgency"], "Rename it in in.csv, or"),
+    "an id named red_flags": (
+        "red_flags,hop_test_pain\n7,yes\n",
+        ["--id", "red_flags"],
+        "leave it out of --id",
+    ),
+    "an id that is a target": (
+        "lumbar_radicular_pain\nyes\n",
+        ["--id", "lumbar_radicular_pain"],
+        "'lumbar_radicular_pain' of their own. Rename it in in.csv, or name --targets without it",
+    ),
+    "an id twice": ("a,hop_test_pain\n1,yes\n", ["--id", "a,a"], "--id names 'a' twice"),
+    "a quotation mark opened in the last line": (
+        'a,hop_test_pain\n1,"',
+        ["--ignore"],
+        "line 2: the quotation",
+    ),
+    "a header that does not end": ('"hop_test_pain\nyes\n', [], "line 1: the quotation mark"),
+    "a cell beyond all measure": ("hop_test_pain\nyes\n" + "x" * 2**25, [], "line 3: field larger than"),
     "an open quotation mark": ('hop_test_pain\n"' + "x" * 200_000, [], "a quotation mark may be missing"),
 }
 
@@ -171,6 +192,131 @@ def test_complaints(
     assert main(["batch", "in.csv", "out.csv", *more]) == 2
     assert words in capsys.readouterr().err
     assert not Path("out.csv").exists()
+
+
+def test_a_carried_node_is_evidence_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--id adds a column to the answers and takes none away from the evidence."""
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text("hop_test_pain\nyes\n", encoding="utf-8")
+    assert main(["batch", "in.csv", "out.csv", "--id", "hop_test_pain"]) == 0
+    out = pd.read_csv("out.csv")
+    assert out["hop_test_pain"].tolist() == ["yes"]
+    known = bp.observe(NET, hop_test_pain=True).probability("sacral_stress_fracture")
+    assert out["sacral_stress_fracture"].tolist() == pytest.approx([known])
+
+
+def test_a_cell_beyond_measure_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell of three million characters costs its own row and no other, and is kept whole."""
+    monkeypatch.chdir(tmp_path)
+    big = "x" * 3_000_000
+    Path("in.csv").write_text(f"id,hop_test_pain\na,yes\nb,{big}\nc,no\n", encoding="utf-8")
+    assert main(["batch", "in.csv", "out.csv", "--id", "id"]) == 1
+    assert pd.read_csv("out.csv")["id"].tolist() == ["a", "c"]
+    (aside,) = pd.read_csv("out.aside.csv").to_dict("records")
+    assert aside["reason"] == (
+        "the cell of 'hop_test_pain' has 3,000,000 characters, and at most 131,072 are read"
+    )
+    assert (aside["row"], aside["id"], aside["hop_test_pain"]) == (2, "b", big)
+
+
+OPEN = {
+    "at once": ('a,hop_test_pain\n1,yes\n2,"no\n3,yes\n4,yes\n', 3, "2 lines"),
+    "after a field of two lines": ('a,hop_test_pain\n"1\n1",yes\n"2\n2","no\n3,yes\n', 5, "1 line"),
+    "after quotation marks in a quotation": (
+        'a,hop_test_pain\n"1 ""x""\n",""\n"2,""no\n3,yes\n',
+        4,
+        "1 line",
+    ),
+    "lines that end in a carriage return": ('a,hop_test_pain\r1,yes\r2,"no\r3,yes\r', 3, "1 line"),
+    "with other ends of lines in it": ('a,hop_test_pain\n"\x0b\u2028",yes\n2,"no\n3,yes\n', 3, "1 line"),
+    "longer than is read": ('a,hop_test_pain\n1,yes\n2,"' + "no,yes\n" * 3_000_000, 3, "2,396,745 lines"),
+}
+
+
+@pytest.mark.parametrize("kind", OPEN)
+def test_an_open_quotation_mark_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """The complaint names the line where it opens, not the one where reading stopped, and what it cost."""
+    text, line, swallowed = OPEN[kind]
+    monkeypatch.chdir(tmp_path)
+    with Path("in.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    assert main(["batch", "in.csv", "out.csv", "--ignore"]) == 2
+    told = capsys.readouterr().err
+    assert f"in.csv, line {line}: the quotation mark that opens here is not closed" in told
+    assert f"has swallowed {swallowed} after this one" in told
+
+
+def test_rows_that_a_quotation_mark_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a later mark closes it, the row is set aside with its lines, though its fields can be counted."""
+    monkeypatch.chdir(tmp_path)
+    rows = ["a,fine,yes", '"two\n  lines",fine,yes', 'b,"open,yes', 'c,fine,"no"', "d,fine,no", 'e,"open,yes']
+    rows += ["f,fine,no", 'g,"fine",yes', "h,fine,no"]
+    Path("in.csv").write_text("\n".join(["id,note,hop_test_pain", *rows, ""]), encoding="utf-8")
+    assert main(["batch", "in.csv", "out.csv", "--id", "id,note"]) == 1
+    assert pd.read_csv("out.csv")["id"].tolist() == ["a", "two\n  lines", "d", "h"]
+    with Path("out.aside.csv").open(encoding="utf-8", newline="") as file:
+        _, *aside = csv.reader(file)
+    said = "text follows a closing quotation mark, and lines {} are one row; a quotation mark may be missing"
+    assert [row[1] for row in aside] == [said.format("5 to 6"), said.format("8 to 10")]
+
+
+def test_a_row_of_too_many_fields_says_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that a pair of quotation marks ties together are named with the row."""
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text('id,hop_test_pain\na,yes\nc,"yes\nd",no\n', encoding="utf-8")
+    assert main(["batch", "in.csv", "out.csv", "--id", "id"]) == 1
+    with Path("out.aside.csv").open(encoding="utf-8", newline="") as file:
+        _, (_, why, *_) = csv.reader(file)
+    said = "3 fields, where the header has 2; lines 3 to 4 are one row, and a quotation mark may be missing"
+    assert why == said
+
+
+PACKED = gzip.compress(b"hop_test_pain\n" + b"yes\nno\n,\n" * 5000)
+BROKEN = {
+    "cases.parquet": (b"hop_test_pain\nyes\n", "is no Parquet file, or is damaged: Parquet magic bytes"),
+    "empty.parquet": (b"", "is no Parquet file, or is damaged"),
+    "cut.csv.gz": (PACKED[:-10], "is cut short or damaged: Compressed file ended before"),
+    "plain.csv.gz": (b"hop_test_pain\nyes\n", "is no gzip file"),
+    "spoilt.csv.gz": (PACKED[:10] + b"\xff" * 9 + PACKED[19:], "or is cut short or damaged: Error -3"),
+    "wrong.csv.gz": (PACKED[:-8] + bytes(4) + PACKED[-4:], "is cut short or damaged: CRC check failed"),
+    "wide.csv": ("hop_test_pain\nyes\n".encode("utf-16"), "wide.csv is UTF-16; save it as UTF-8"),
+    "wide.csv.gz": (gzip.compress("hop_test_pain\n".encode("utf-16")), "is UTF-16; save it as UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_is_not_what_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """What is no such file, or half of one, is told in one line, by `diff` as well."""
+    data, words = BROKEN[name]
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(data)
+    for command in (["batch", name, "out.csv"], ["diff", "five_findings", "five_findings", "--cases", name]):
+        assert main(command) == 2
+        told = capsys.readouterr().err
+        assert words in told
+        assert told.count("\n") == 1
+    assert not Path("out.csv").exists()
+
+
+def test_lists_are_no_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Parquet column of lists is refused as evidence, and carried through otherwise."""
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"hop_test_pain": [["yes"], ["no"]]}).to_parquet("in.parquet")
+    for command in (
+        ["batch", "in.parquet", "out.csv"],
+        ["diff", "five_findings", "five_findings", "--cases", "in.parquet"],
+    ):
+        assert main(command) == 2
+        assert "column 'hop_test_pain' holds values of the type list<" in capsys.readouterr().err
+    pd.DataFrame({"hop_test_pain": ["yes"], "tags": [["a", "b"]]}).to_parquet("in.parquet")
+    assert main(["batch", "in.parquet", "out.parquet", "--id", "tags"]) == 0
+    assert [list(item) for item in pd.read_parquet("out.parquet")["tags"]] == [["a", "b"]]
 
 
 def test_nothing_is_written_over(

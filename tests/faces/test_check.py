@@ -118,6 +118,59 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "No such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["none.bif", "none", "folder.toml", "folder"])
+def test_what_is_no_file_is_a_wrong_argument(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A missing file and a folder end in 2, whatever their suffix, as they do for other commands."""
+    for folder in ("folder.toml", "folder"):
+        (tmp_path / folder).mkdir()
+    assert main(["check", str(tmp_path / name)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert ("is a folder" if name.startswith("folder") else "No such file") in told.err
+
+
+def test_the_verdict_fits_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A long path does not make the last line longer than a terminal."""
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    assert main(["check", changed(folder)]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+UNREADABLE = {
+    "UTF-16": (TEXT.encode("utf-16"), "the file is UTF-16; save it as UTF-8", 0),
+    "Latin-1": (b"# one\n# \xfc\n", "not UTF-8 text", 2),
+    "a number of 5000 digits": (b"x = " + b"1" * 5000, "a whole number has more than 4,300 digits", 0),
+    "3000 brackets": (b"x = " + b"[" * 3000 + b"]" * 3000, "more than 20 deep", 0),
+    "300 brackets": (b"x = " + b"[" * 300 + b"]" * 300, "more than 20 deep", 0),
+    "3000 dots": (b"x" + b".x" * 3000 + b" = 1", "more than 20 deep", 0),
+    "a list that breaks off": (b"# one\n# two\nx = [1,", "not valid TOML", 3),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_is_no_document(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """What cannot be read at all is one complaint, of `check` and of a question alike."""
+    data, words, line = UNREADABLE[kind]
+    path = tmp_path / "net.toml"
+    path.write_bytes(data)
+    (item,) = check(str(path))
+    assert words in item.message
+    assert item.line == line
+    assert main(["query", "--network", str(path)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_byte_order_mark_moves_no_line(tmp_path: Path) -> None:
+    """A file with the mark gets the very findings of one without."""
+    plain, marked = tmp_path / "plain.toml", tmp_path / "marked.toml"
+    plain.write_text(TEXT, encoding="utf-8")
+    marked.write_text(TEXT, encoding="utf-8-sig")
+    assert check(str(marked)) == check(str(plain))
+
+
 def test_a_file_of_another_program(tmp_path: Path) -> None:
     """Other formats are read, and what the reader says is passed on."""
     bp.save_network(bp.load_network("five_findings"), tmp_path / "net.uai")

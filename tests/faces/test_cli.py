@@ -216,6 +216,20 @@ def test_top_shows_the_first_and_counts_the_rest(shell: Shell) -> None:
     )
 
 
+def test_running_out_of_memory(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told in one line like any other trouble, with an exit code of its own."""
+
+    def greedy(_: object) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("buttpain.faces.verbs.triage", greedy)
+    told = shell("triage")
+    assert (told.code, told.out) == (70, "")
+    assert told.err == (
+        "buttpain: error: out of memory (Unable to allocate 9 TiB); ask for less at a time, or free memory\n"
+    )
+
+
 def test_red_flags_come_first(shell: Shell) -> None:
     """A flag that fires stands above everything, with its urgency, and the note that none fires is gone."""
     told = shell.answer("query", "hop_test_pain=present")
@@ -229,17 +243,25 @@ def test_json(shell: Shell) -> None:
     told = shell.answer(*FIRST, "--json")
     answer = json.loads(told.out)
     case = bp.observe(bp.load_network("five_findings"), dict(word.split("=") for word in FIRST[1:]))
-    assert list(answer) == [
+    assert [key for key, value in answer.items() if value is not None] == [
+        "schema",
         "network",
         "version",
         "library",
+        "given",
         "evidence",
+        "triage",
+        "log_evidence",
         "posterior",
         "prior",
-        "log_evidence",
-        "triage",
         "use",
     ]
+    assert {key for key, value in answer.items() if value is None} == {
+        "uncertainty",
+        "sensitivity",
+        "explanation",
+        "next",
+    }
     assert (answer["network"], answer["version"]) == ("five_findings", case.net.version)
     assert answer["evidence"] == dict(case.evidence)
     assert {node: states["present"] for node, states in answer["posterior"].items()} == dict(
@@ -256,10 +278,8 @@ def test_json_of_the_first_and_of_red_flags(shell: Shell) -> None:
     """With --top JSON holds the first K, and flags are told of conditions that were cut, too."""
     answer = json.loads(shell.answer("query", "hop_test_pain=yes", "--json", "--top", "1").out)
     assert list(answer["posterior"]) == list(answer["prior"]) == ["proximal_hamstring_tendinopathy"]
-    assert (
-        answer["triage"]
-        == bp.triage(bp.observe(bp.load_network("five_findings"), hop_test_pain=True)).to_dict()
-    )
+    result = bp.triage(bp.observe(bp.load_network("five_findings"), hop_test_pain=True)).to_dict()
+    assert answer["triage"] == {**result, "rules": 1}
     assert answer["triage"]["red_flags"][0]["name"] == "sacral_bone_stress"
 
 

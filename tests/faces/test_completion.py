@@ -91,6 +91,29 @@ def test_fish(shells: dict[str, str]) -> None:
     assert done.stdout.split() == ["hop_test_pain="]
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("query hop_test_pain=", ["hop_test_pain=absent", "hop_test_pain=present"]),
+        ("batch cas", ["cases.csv"]),
+    ],
+)
+def test_fish_and_files(shells: dict[str, str], tmp_path: Path, line: str, words: list[str]) -> None:
+    """No file stands beside the states of a finding; where the command offers nothing, files do."""
+    (tmp_path / "cases.csv").touch()
+    code = f"source $S/script.fish; complete -C 'buttpain {line}'"
+    done = subprocess.run(
+        [str(shutil.which("fish")), "--no-config", "-c", code],
+        env=shells,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == words
+
+
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 def test_zsh(shells: dict[str, str]) -> None:
     """Zsh is given findings apart from finished words, so that no space follows the =."""

@@ -177,6 +177,7 @@ def test_no_answers_are_no_evidence() -> None:
 
 
 OURS = "urn:buttpain:questionnaire:five_findings"
+ABSENT = [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
 HOP = ("hop_test_pain", coded("present"))
 WRONG = {
     "unknown linkId": (
@@ -255,6 +256,35 @@ WRONG = {
     "no linkId": ({**answered(), "item": [{"text": "?"}]}, InvalidResource, "item.0.linkId"),
     "no status": ({"resourceType": "QuestionnaireResponse"}, InvalidResource, "status"),
     "an unheard-of field": (answered(HOP, mood="good"), InvalidResource, "mood"),
+    "an unheard-of status": (
+        answered(HOP, status="final"),
+        InvalidResource,
+        "status: must be one of 'in-progress', 'completed', .*; it is 'final'",
+    ),
+    "a status that is an extension": (
+        {
+            **{key: value for key, value in answered(HOP).items() if key != "status"},
+            "_status": {"extension": ABSENT},
+        },
+        InvalidResource,
+        "status: must be one of .*; it is None",
+    ),
+    "no items but null": ({**answered(), "item": None}, InvalidResource, "item: is null; FHIR leaves out"),
+    "a null in an answer": (
+        answered(("hop_test_pain", {"valueBoolean": None})),
+        InvalidResource,
+        "item.0.answer.0.valueBoolean: is null",
+    ),
+    "null answers": (
+        {**answered(), "item": [{"linkId": HOP[0], "answer": None}]},
+        InvalidResource,
+        "item.0.answer: is null",
+    ),
+    "a boolean as text": (
+        answered(("hop_test_pain", {"valueBoolean": "false"})),
+        InvalidResource,
+        "item.0.answer.0.valueBoolean: must be true or false; it is 'false'",
+    ),
 }
 
 
@@ -272,10 +302,71 @@ def test_the_right_version_is_read() -> None:
         assert case_from_response(FIVE, answered(HOP, questionnaire=canonical)).evidence
 
 
+NEGATED = {"modifierExtension": [{"url": "http://example.org/negated", "valueBoolean": True}]}
+MODIFIED = {
+    "resource": ("modifierExtension", answered(HOP, **NEGATED)),
+    "group": ("item.0.modif", {**answered(), "item": [{"linkId": "group.test", **NEGATED}]}),
+    "item": (
+        "item.0.item.0.modif",
+        {**answered(), "item": [{"linkId": "group.test", "item": [{"linkId": HOP[0], **NEGATED}]}]},
+    ),
+    "answer": ("item.0.answer.0.modif", answered((HOP[0], {**HOP[1], **NEGATED}))),
+    "below an answer": (
+        "item.0.answer.0.item.0.modif",
+        answered((HOP[0], {**HOP[1], "item": [{"linkId": "sit_bone_tenderness", **NEGATED}]})),
+    ),
+    "none, but there": ("modifierExtension", answered(HOP, modifierExtension=[])),
+}
+
+
+@pytest.mark.parametrize(("where", "resource"), MODIFIED.values(), ids=MODIFIED.keys())
+def test_what_may_mean_the_opposite_is_refused(where: str, resource: dict[str, Any]) -> None:
+    """R4: who does not understand a modifier extension must not process what it stands on."""
+    for form in (resource, json.dumps(resource)):
+        with pytest.raises(
+            InvalidResource, match=f"^{where}.*: may turn what it stands on into its opposite"
+        ):
+            case_from_response(FIVE, form)
+
+
+def test_an_extension_that_modifies_nothing_is_read() -> None:
+    """Only modifiers are refused."""
+    extended = answered(
+        (HOP[0], {**HOP[1], "extension": [{"url": "http://example.org/a", "valueBoolean": True}]})
+    )
+    assert dict(case_from_response(FIVE, extended).evidence) == {"hop_test_pain": "present"}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return a response whose items stand in one another."""
+    item: dict[str, Any] = {"linkId": HOP[0], "answer": [HOP[1]]}
+    for _ in range(depth):
+        item = {"linkId": "group.test", "item": [item]}
+    return {**answered(), "item": [item]}
+
+
+def test_items_too_deep_in_one_another_are_refused() -> None:
+    """In words, as data or as text, and not by the end of Python's stack; some depth is read."""
+    assert dict(case_from_response(FIVE, nested(40)).evidence) == {"hop_test_pain": "present"}
+    for deep in (nested(60), nested(600), json.dumps(nested(150)), '{"item": ' + "[" * 200_000):
+        with pytest.raises(
+            InvalidResource, match="stand more than 100 deep in one another; send the items flat"
+        ):
+            case_from_response(FIVE, deep)
+
+
+@pytest.mark.parametrize("status", ["in-progress", "completed", "amended", "stopped"])
+def test_answers_are_read_whatever_their_status(status: str) -> None:
+    """Each status of R4's value set but entered-in-error."""
+    assert dict(case_from_response(FIVE, answered(HOP, status=status)).evidence) == {
+        "hop_test_pain": "present"
+    }
+
+
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading needs fhir.resources, and says so."""
     monkeypatch.setitem(sys.modules, "fhir.resources.R4B.questionnaireresponse", None)
-    with pytest.raises(ImportError, match=r"pip install 'buttpain\[fhir\]'"):
+    with pytest.raises(ImportError, match=r'pip install "\.\[fhir\]"'):
         case_from_response(FIVE, answered(HOP))
 
 
@@ -343,6 +434,13 @@ def test_nothing_observed_says_the_priors() -> None:
     assert sent["subject"]["extension"][0]["valueCode"] == "unknown"
     assert sent["note"][1]["text"] == "No red flag fires."
     assert "mitigation" not in sent
+
+
+def test_a_network_without_red_flags_says_so() -> None:
+    """Nothing fires where nothing can; that is another sentence than that nothing fired."""
+    sent = assessed(bp.observe(plain_network("a", "b"), a=True))
+    assert sent["note"][1]["text"] == "The network states no red flags: none can fire."
+    assert "none can fire" in sent["text"]["div"]
 
 
 def test_red_flags_and_the_use_are_always_said() -> None:

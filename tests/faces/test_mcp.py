@@ -1,12 +1,15 @@
 """The Model Context Protocol, spoken to a real process by the SDK's own client."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, NamedTuple
 
 import anyio
+import numpy as np
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, TextContent, Tool
@@ -14,9 +17,10 @@ from mcp.types import CallToolResult, TextContent, Tool
 import buttpain as bp
 from buttpain.analysis.explanation import explain
 from buttpain.analysis.information import next_findings
-from buttpain.faces.mcp import INSTRUCTIONS, SILENCE, TOOLS, UnknownTool, call, server
-from buttpain.faces.schema import USE
+from buttpain.faces.mcp import INSTRUCTIONS, NO_RULES, SILENCE, TOOLS, UnknownTool, call, server
+from buttpain.faces.schema import USE, InvalidRequest
 from buttpain.faces.service import Limits, Networks
+from buttpain.model.network import Table, Variable
 
 RUNNER = bp.load_network("runner")
 SEEN = {"saddle_anaesthesia": True, "hop_test_pain": "absent", "age": "50_and_over", "fever": None}
@@ -108,7 +112,7 @@ def test_red_flags_come_first(talk: Talk, name: str) -> None:
     assert tuple(lines[:-2]) == CASE.alerts()
     assert lines[-2] == SILENCE
     answer = found(talk, name)
-    assert answer["triage"] == bp.triage(CASE).to_dict()
+    assert answer["triage"] == {**bp.triage(CASE).to_dict(), "rules": len(RUNNER.red_flags)}
     assert answer["triage"]["urgency"] == "emergency"
     assert answer["evidence"] == dict(CASE.evidence)
 
@@ -215,6 +219,86 @@ def test_what_cannot_be_answered_is_refused(
     with pytest.raises(error, match=words) as caught:
         call(Networks(), name, arguments, Limits(samples=10))
     assert isinstance(caught.value, bp.ButtpainError)
+
+
+def test_half_a_character_is_refused() -> None:
+    """Whichever transport lets it through: it could not be sent back."""
+    for arguments in ({**FIVE, "evidence": {"\ud800": True}}, {**FIVE, "version": "\ud800"}):
+        with pytest.raises(InvalidRequest, match="half of a character, a lone surrogate"):
+            call(Networks(), "triage", arguments)
+
+
+def message(number: Any, evidence: Any) -> bytes:
+    """Return a call of the triage tool as a line of JSON, with whatever stands in it."""
+    params = {"name": "triage", "arguments": {**FIVE, "evidence": evidence}}
+    asked = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+    return json.dumps(asked).encode("ascii") + b"\n"
+
+
+def test_a_request_that_cannot_be_read_is_replied_to() -> None:
+    """The SDK drops it and its client waits for ever; here the one who asked hears why, and goes on."""
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"},
+        },
+    }
+    long = message("long", {"hop_test_pain": {"present": 7}}).replace(b"7", b"7" * 5000)
+    lines = [
+        json.dumps(hello).encode() + b"\n",
+        b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n',
+        message(1, {"\ud800": True}),
+        b"no JSON at all\n",
+        b"[" * 5000 + b"\n",
+        message("\ud800", {}),
+        message(True, {"\ud800": True}),
+        long,
+        message(2, {"hop_test_pain": True}),
+    ]
+    command = [sys.executable, "-W", "error", "-m", "buttpain", "mcp"]
+    # Not `run`, which would close the input, and with it the talk, before the answers are there.
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"".join(lines))
+        process.stdin.flush()
+        replies = {}
+        while 2 not in replies:
+            line = process.stdout.readline()
+            assert line, process.stderr.read().decode()
+            told = json.loads(line)
+            replies[told["id"]] = told
+        process.stdin.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+    assert replies.keys() == {0, 1, "long", 2}
+    for number in (1, "long"):
+        assert replies[number]["error"]["code"] == -32700
+        assert "without lone surrogates, and no number of thousands" in replies[number]["error"]["message"]
+    assert replies[2]["result"]["structuredContent"]["triage"]["urgency"] == "prompt"
+
+
+def test_a_network_without_red_flags_says_so(tmp_path: Path) -> None:
+    """In words and as a number of an answer, and as an empty list of the description."""
+    path = tmp_path / "plain.bif"
+    families = {"a": Table((), np.array([0.5, 0.5]))}
+    bp.save_network(bp.Network("plain", (Variable("a"),), families), path)
+
+    async def ask(tool: str, network: str) -> CallToolResult:
+        async with Client(server(Networks([path]))) as client:
+            return await client.call_tool(tool, {"network": network})
+
+    for tool in ("triage", "describe_network"):
+        assert NO_RULES in texts(anyio.run(ask, tool, "plain"))[0]
+        assert NO_RULES not in texts(anyio.run(ask, tool, "five_findings"))[0]
+    assert NO_RULES not in texts(anyio.run(ask, "triage", "runner"))[0]
+    assert anyio.run(ask, "triage", "plain").structured_content["triage"]["rules"] == 0
+    assert anyio.run(ask, "describe_network", "plain").structured_content["red_flags"] == []
 
 
 def test_intervals_are_given_if_asked() -> None:

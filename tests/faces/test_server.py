@@ -25,8 +25,17 @@ from starlette.testclient import TestClient
 
 from buttpain.errors import ButtpainError
 from buttpain.faces import service
-from buttpain.faces.guard import HEADERS, Meters, Places, Refusal, Settings, read_json
-from buttpain.faces.schema import CaseRequest, CohortRequest, json_schemas, read
+from buttpain.faces.guard import (
+    HEADERS,
+    HEADERS_ROOM,
+    TARGET_ROOM,
+    Meters,
+    Places,
+    Refusal,
+    Settings,
+    read_json,
+)
+from buttpain.faces.schema import Answer, CaseRequest, CohortRequest, json_schemas, read
 from buttpain.faces.server import application, openapi, serve
 from buttpain.faces.service import Limits, Networks
 
@@ -165,6 +174,14 @@ TEXTS = {
     "no UTF-8": (b'{"network": "\xff"}', "can't decode byte"),
     "NaN": (b'{"network": NaN}', "NaN is no number in JSON; leave out what is not known"),
     "a name twice": (b'{"evidence": {"a": true, "a": false}}', "'a' stands twice in one object"),
+    "half a character": (
+        b'{"evidence": {"a": "\\ud800"}}',
+        "half of a character, a lone surrogate; send both",
+    ),
+    "a long number": (
+        b'{"evidence": {"a": ' + b"9" * 5000 + b"}}",
+        "a number of 5,000 digits is too long; at most",
+    ),
     "a deep one": (b"[" * 200_000, "it is nested too deeply"),
 }
 
@@ -177,9 +194,39 @@ def test_what_is_no_json_is_refused(client: TestClient, text: bytes, words: str)
 
 
 def test_json_is_read_as_it_stands() -> None:
-    """The stricter reader reads the rest like any other."""
-    text = '{"a": [1, 2.5, null, true, {"b": "\\u00e4", "c": {}}], "b": {}}'
+    """The stricter reader reads the rest like any other, also a character in two halves."""
+    text = '{"a": [1, 2.5, null, true, {"b": "\\u00e4", "c": {}}], "b": {"\\ud83d\\ude00": -7}}'
     assert read_json(text.encode()) == json.loads(text)
+    assert read_json(b"9" * 100) == int("9" * 100)
+
+
+HALF = "\ud800"
+HALVES: dict[str, tuple[str, dict[str, Any]]] = {
+    "a state": ("posterior", {"evidence": {"hop_test_pain": HALF}}),
+    "a likelihood": ("posterior", {"evidence": {"hop_test_pain": {HALF: 1}}}),
+    "a node": ("posterior", {"evidence": {HALF: True}}),
+    "a row": ("posteriors", {"evidence": None, "rows": [{HALF: True}]}),
+    "a cost": ("next", {"next": {"cost": {HALF: 1}}}),
+    "a version": ("triage", {"version": HALF}),
+    "a field": ("triage", {HALF: 1}),
+}
+
+
+@pytest.mark.parametrize(("path", "stated"), HALVES.values(), ids=HALVES.keys())
+def test_half_a_character_is_refused_wherever_it_stands(
+    client: TestClient, path: str, stated: dict[str, Any]
+) -> None:
+    """Nothing that UTF-8 cannot write gets in, so that no answer has to repeat it."""
+    text = json.dumps({**CASE, **stated}).encode("ascii")
+    response = client.post(f"/v1/{path}", content=text, headers={"content-type": "application/json"})
+    problem_of(response, 400, "invalid-json")
+
+
+def test_no_words_of_python_reach_a_client(client: TestClient) -> None:
+    """What is said of a long number is about the request, and names no function to call."""
+    text = b'{"network": "five_findings", "uncertainty": {"samples": ' + b"9" * 5000 + b"}}"
+    response = client.post("/v1/triage", content=text, headers={"content-type": "application/json"})
+    assert "sys." not in problem_of(response, 400, "invalid-json")["detail"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
@@ -187,6 +234,26 @@ def test_only_json_is_read(client: TestClient, kind: str) -> None:
     """A page elsewhere can post these without asking; they are refused."""
     response = client.post("/v1/triage", content=json.dumps(CASE), headers={"content-type": kind})
     problem_of(response, 415, "media-type")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity"])
+def test_nothing_is_unpacked(client: TestClient, coding: str) -> None:
+    """A request that says it is packed is refused as such, and not as broken JSON."""
+    response = client.post("/v1/triage", json=CASE, headers={"content-encoding": coding})
+    assert "without Content-Encoding" in problem_of(response, 415, "media-type")["detail"]
+    assert response.headers["accept-encoding"] == "identity"
+
+
+def test_memory_that_runs_out_anywhere_is_a_query_too_complex(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the answer is written."""
+
+    def greedy(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(service._ANSWERS, "posterior", greedy)
+    assert problem_of(client_of(SMALL).post("/v1/posterior", json=CASE), 422, "too-complex")["bound"] == 2**28
+    monkeypatch.setattr(Answer, "model_dump_json", greedy)
+    problem_of(client_of(SMALL).post("/v1/triage", json=CASE), 422, "too-complex")
 
 
 def test_a_path_that_is_not_there(client: TestClient) -> None:
@@ -223,6 +290,29 @@ def test_size_is_limited(small: TestClient) -> None:
     problem_of(small.post("/v1/triage", content=large, headers=headers), 413, "too-large")
     chunks = (large[i : i + 500] for i in range(0, len(large), 500))
     problem_of(small.post("/v1/triage", content=chunks, headers=headers), 413, "too-large")
+
+
+def test_headers_are_limited(client: TestClient) -> None:
+    """All together, however they are cut; what is just within the limit is read."""
+    own = sum(len(name) + len(value) + 4 for name, value in client.get("/healthz").request.headers.raw)
+    room = HEADERS_ROOM - own - 2 * len("x-1: \r\n")
+    for over, status in ((0, 200), (1, 431)):
+        sizes = {"x-1": "a" * 1000, "x-2": "a" * (room - 1000 + over)}
+        response = client.get("/healthz", headers=sizes)
+        assert response.status_code == status
+        assert "x-1" not in response.text
+    found = problem_of(response, 431, "headers-too-large")
+    assert found["detail"].startswith("The headers have 65,537 bytes; 65,536 are read.")
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_the_target_is_limited(client: TestClient) -> None:
+    """Path and query together, before anything looks at them."""
+    within = "/healthz?x=" + "a" * (TARGET_ROOM - len("/healthz") - len("x="))
+    assert client.get(within).status_code == 200
+    found = problem_of(client.get(within + "a"), 414, "target-too-long")
+    assert found["detail"].startswith("Path and query have 8,193 bytes; 8,192 are read.")
+    problem_of(client.get("/v1/networks/" + "a" * TARGET_ROOM), 414, "target-too-long")
 
 
 def test_a_body_of_the_largest_size_is_read() -> None:

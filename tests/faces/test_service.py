@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from buttpain.analysis.information import next_findings
 from buttpain.faces import service
 from buttpain.faces.schema import USE, Answer, CaseRequest, CohortRequest, InvalidRequest, read
 from buttpain.faces.service import Limits, Networks, Refused, UnknownNetwork, WrongVersion
+from buttpain.model.network import Table, Variable
 from strategies import evidence as evidences
 from strategies import networks, networks_with_evidence
 
@@ -44,7 +46,7 @@ def test_every_answer_has_what_must_be_seen(on_offer: Networks) -> None:
     """Red flags, urgency, versions and use are there, whatever was asked, and all else only if it was."""
     found = asked(on_offer)
     case = bp.observe(on_offer["five_findings"], SEEN)
-    assert found["triage"] == bp.triage(case).to_dict()
+    assert found["triage"] == {**bp.triage(case).to_dict(), "rules": len(case.net.red_flags)}
     assert found["use"] == USE
     assert (found["schema"], found["library"], found["version"]) == ("1", bp.__version__, case.net.version)
     assert found["evidence"] == SEEN
@@ -175,7 +177,8 @@ def test_any_case_is_answered_or_refused(
     text = found.model_dump_json()
     assert "NaN" not in text
     assert Answer.model_validate_json(text) == found
-    assert found.triage.model_dump() == bp.triage(bp.observe(net, evidence)).to_dict()
+    told = bp.triage(bp.observe(net, evidence)).to_dict()
+    assert found.triage.model_dump() == {**told, "rules": len(net.red_flags)}
 
 
 # -- cohorts -------------------------------------------------------------------------------------
@@ -194,7 +197,9 @@ def test_a_cohort_is_its_cases_one_by_one(data: st.DataObject) -> None:
     try:
         found = service.answers(offer, request).rows
     except bp.ImpossibleEvidence:
-        # Said before any arithmetic, of the network's own selection or of likelihoods that are all 0.
+        # Of the network's own selection, which nothing observed can make impossible.
+        with pytest.raises(bp.ImpossibleEvidence, match="cannot hold together"):
+            bp.observe(net).posterior()
         return
     for row, told in zip(rows, found, strict=True):
         alone = read(CaseRequest, {"network": net.name, "evidence": row, "targets": [net.nodes[0]]})
@@ -227,6 +232,117 @@ def test_a_cohort_shows_red_flags(on_offer: Networks) -> None:
     assert urgencies == ["routine", "prompt", "prompt", "routine"]
     assert list(found.prior) == ["lumbar_radicular_pain"]
     assert {len(row.posterior) for row in found.rows if row} == {1}
+
+
+ALL_ZERO = {"hop_test_pain": {"present": 0, "absent": 0}}
+SURE = {"hop_test_pain": {"present": 1, "absent": 0}}
+CLASHING: dict[str, tuple[list[dict[str, Any]], list[int]]] = {
+    "the network's selection": ([{}, {"buttock_pain": False}, SURE], [1]),
+    "likelihoods of 0": ([ALL_ZERO, {"hop_test_pain": True}], [0]),
+    "both, and alone": ([{"buttock_pain": False}, ALL_ZERO], [0, 1]),
+}
+
+
+@pytest.mark.parametrize(("rows", "lost"), CLASHING.values(), ids=CLASHING.keys())
+def test_impossible_rows_do_not_cost_the_others_their_answer(
+    on_offer: Networks, rows: list[dict[str, Any]], lost: list[int]
+) -> None:
+    """They are null where that was asked for, and all named where not; the others keep their places."""
+    stated = {"network": "five_findings", "rows": rows}
+    found = service.answers(on_offer, read(CohortRequest, {**stated, "impossible": "null"})).rows
+    assert [i for i, row in enumerate(found) if row is None] == lost
+    for row, told in zip(rows, found, strict=True):
+        if told is not None:
+            alone = asked(on_offer, "posterior", evidence=row)["posterior"]
+            assert told.posterior.keys() == alone.keys()
+            for node, states in alone.items():
+                assert told.posterior[node] == pytest.approx(states)
+    with pytest.raises(bp.ImpossibleEvidence, match=f"cannot hold together in row.* {lost[0]}") as caught:
+        service.answers(on_offer, read(CohortRequest, stated))
+    assert list(caught.value.rows) == lost
+    assert caught.value.evidence.keys() >= rows[lost[0]].keys()
+
+
+def test_rows_that_clash_in_different_ways_are_named_together() -> None:
+    """Those that arithmetic finds stand beside those that need none; the first is the one explained."""
+    families = {
+        "always": Table((), np.array([0.0, 1.0])),
+        "sign": Table(("always",), np.array([[0.5, 0.5], [1.0, 0.0]])),
+    }
+    net = bp.Network("sure", (Variable("always"), Variable("sign")), families)
+    rows = [{}, {"sign": True}, {"sign": {"absent": 0, "present": 0}}, {"sign": False}]
+    stated = {"network": "sure", "rows": rows, "targets": ["always"]}
+    with pytest.raises(bp.ImpossibleEvidence, match=r"in rows 1, 2: sign=present\.") as caught:
+        service.answers({"sure": net}, read(CohortRequest, stated))
+    assert caught.value.rows == (1, 2)
+    found = service.answers({"sure": net}, read(CohortRequest, {**stated, "impossible": "null"})).rows
+    assert [row is None for row in found] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "words"),
+    [
+        ({"hop_tst_pain": True}, bp.UnknownNode, r"Row 2: 'hop_tst_pain' is no node .* Did you mean 'hop_te"),
+        ({"hop_test_pain": "maybe"}, bp.UnknownState, "Row 2: 'maybe' is no state of 'hop_test_pain'"),
+        ({"hop_test_pain": {"present": 1}}, bp.UnknownState, "Row 2: .*missing: absent"),
+    ],
+)
+def test_an_error_says_which_row_it_is_about(
+    on_offer: Networks, row: dict[str, Any], error: type[bp.ButtpainError], words: str
+) -> None:
+    """In its words, and as facts of the problem beside its own; in one case there is no row to name."""
+    stated = {"network": "five_findings", "rows": [{}, {}, row], "impossible": "null"}
+    with pytest.raises(error, match=words) as caught:
+        service.answers(on_offer, read(CohortRequest, stated))
+    found = service.problem(caught.value).model_dump()
+    assert (found["row"], found["where"]) == (2, f"rows.2.{next(iter(row))}")
+    assert found["known"]
+    with pytest.raises(error, match=words.removeprefix("Row 2: ").removeprefix(".*")) as alone:
+        asked(on_offer, evidence=row)
+    assert "where" not in service.problem(alone.value).model_dump()
+
+
+def test_that_there_are_no_red_flags_is_said() -> None:
+    """Of a network that states none, the answer has a 0, so that silence is not taken for an all-clear."""
+    net = bp.Network("plain", (Variable("a"),), {"a": Table((), np.array([0.5, 0.5]))})
+    one = service.answer({"plain": net}, read(CaseRequest, {"network": "plain"}))
+    many = service.answers({"plain": net}, read(CohortRequest, {"network": "plain", "rows": [{}]}))
+    assert many.rows[0] is not None
+    assert (one.triage.rules, many.rows[0].triage.rules) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", [MemoryError, type("ArrayMemoryError", (MemoryError,), {})])
+def test_a_machine_without_memory_left_is_a_query_too_complex(
+    on_offer: Networks, monkeypatch: pytest.MonkeyPatch, kind: type[MemoryError]
+) -> None:
+    """The client hears what to ask for instead; it is no fault that needs a report."""
+
+    def greedy(*_: Any, **__: Any) -> None:
+        raise kind("Unable to allocate 40 GiB")
+
+    monkeypatch.setitem(service._ANSWERS, "posterior", greedy)
+    monkeypatch.setattr(service, "posteriors", greedy)
+    with pytest.raises(
+        service.OutOfMemory, match=r"though a query may take only 256 MiB\. Observe more"
+    ) as one:
+        asked(on_offer, "posterior")
+    rows = read(CohortRequest, {"network": "five_findings", "rows": [{}]})
+    with pytest.raises(service.OutOfMemory, match="ask for fewer targets, samples or rows"):
+        service.answers(on_offer, rows)
+    found = service.problem(one.value).model_dump()
+    assert (found["type"], found["status"]) == ("urn:buttpain:problem:too-complex", 422)
+    assert found["bound"] == 2**28
+
+
+def test_a_finding_observed_is_no_next_one(on_offer: Networks) -> None:
+    """The words are about the request, and no advice to call the library."""
+    words = "next.among names 'hop_test_pain', which the evidence states: .* Leave it out of next.among"
+    with pytest.raises(Refused, match=words) as caught:
+        asked(on_offer, next={"among": ["burning_pain_past_knee", "hop_test_pain"]})
+    assert "case.observe" not in str(caught.value)
+    # What was seen unsurely is refused by the library too.
+    with pytest.raises(Refused, match=r"next\.among names 'sit_bone_tenderness'"):
+        asked(on_offer, next={"among": ["sit_bone_tenderness"]})
 
 
 def test_rows_are_limited(on_offer: Networks) -> None:

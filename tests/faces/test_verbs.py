@@ -7,17 +7,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jsonschema
 import pytest
 
 import buttpain as bp
 from buttpain.analysis.explanation import explain
 from buttpain.analysis.information import next_findings
 from buttpain.analysis.literature import check_literature
+from buttpain.faces import schema, service
 from buttpain.faces.cli import main
-from buttpain.faces.words import USE
+from buttpain.faces.words import SECTIONS, USE
 
 CASE = bp.observe(bp.load_network("five_findings"), hop_test_pain=True, sit_bone_tenderness=False)
 WORDS = ("hop_test_pain=yes", "sit_bone_tenderness=no")
+
+SECTION = {"explain": "explanation"}
+"""What a command's result is called in JSON, where it is not called as the command."""
 
 RESULTS: dict[str, Callable[[], Any]] = {
     "next": lambda: next_findings(CASE),
@@ -48,14 +53,62 @@ def test_a_command_says_what_the_library_says(command: str, capsys: pytest.Captu
     assert main([*command.split(), *WORDS, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     head = {
+        "schema": "1",
         "network": "five_findings",
         "version": "1",
         "library": bp.__version__,
+        "given": dict(CASE.net.given),
         "evidence": dict(CASE.evidence),
+        "triage": {**bp.triage(CASE).to_dict(), "rules": len(CASE.net.red_flags)},
+        "log_evidence": CASE.log_evidence,
+        "use": USE,
     }
-    told = {**result.to_dict(), **head, "triage": bp.triage(CASE).to_dict(), "use": USE}
-    assert answer == json.loads(json.dumps(told))
-    assert list(answer)[:4] == ["network", "version", "library", "evidence"]
+    verb = command.split(maxsplit=1)[0]
+    told = {key: value for key, value in result.to_dict().items() if key not in ("network", "evidence")}
+    assert {key: value for key, value in answer.items() if value is not None} == json.loads(
+        json.dumps({**head, SECTION.get(verb, verb): told})
+    )
+    assert list(answer)[:6] == list(head)[:6]
+
+
+SERVED: dict[str, dict[str, Any]] = {
+    "query": {},
+    "next --top 2": {"next": {"n": 2}},
+    "explain --against deep_gluteal_syndrome": {"explanation": {"against": "deep_gluteal_syndrome"}},
+    "sensitivity": {"sensitivity": {"top": 10_000}},
+    "uncertainty --samples 50": {"uncertainty": {"samples": 50, "top": 10_000}},
+    "triage": {},
+}
+
+
+@pytest.mark.parametrize("command", SERVED)
+def test_json_is_what_the_service_answers(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One schema for both: the command prints the very answer of the HTTP service, and it fits the schema."""
+    assert main([*command.split(), *WORDS, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    stated = {"network": "five_findings", "evidence": dict(CASE.evidence), **SERVED[command]}
+    request = schema.read(schema.CaseRequest, stated)
+    sections: list[Any] = ["posterior"] if command == "query" else []
+    served = service.answer(service.Networks(), request, sections)
+    assert {key: told.pop(key) for key in list(told) if told[key] is None}.keys() <= set(SECTIONS)
+    assert told == served.model_dump(mode="json", exclude_unset=True)
+    published = json.loads((schema.PUBLISHED / "answer.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(published).validate(told)
+    assert told["schema"] == schema.SCHEMA
+
+
+def test_a_network_without_red_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nobody stated red flags, none is said to be silent, and no urgency is made up."""
+    path = tmp_path / "bare.uai"
+    bp.save_network(CASE.net, path)
+    for command in ("query", "triage"):
+        assert main([command, "--network", str(path)]) == 0
+        told = capsys.readouterr().out
+        assert "This network states no red flags, so none can fire." in told
+        assert "No red flag fires" not in told
+        assert "routine" not in told
+        assert main([command, "--network", str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["triage"]["rules"] == 0
 
 
 def test_triage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +116,9 @@ def test_triage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["triage", *WORDS]) == 0
     assert repr(bp.triage(CASE)) in capsys.readouterr().out
     assert main(["triage", *WORDS, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["triage"] == bp.triage(CASE).to_dict()
+    told = json.loads(capsys.readouterr().out)["triage"]
+    assert told.pop("rules") == len(CASE.net.red_flags)
+    assert told == bp.triage(CASE).to_dict()
 
 
 def test_networks_describe_and_literature(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,9 +150,16 @@ COMPLAINTS = {
     "explain --target hop_test_pain --against hop_test_pain": "compared with itself",
     "sensitivity --target nose": "'nose' is no node",
     "uncertainty --samples 1": "samples must be at least 2",
+    "uncertainty --samples 99999999999": "argument --samples: expected at most 1,000,000, found",
+    "diff five_findings runner --samples 1000001": "expected at most 1,000,000, found '1000001'",
+    f"uncertainty --samples {'9' * 5000}": "expected at most 1,000,000",
+    f"batch a.csv b.csv --chunk {2**70}": "argument --chunk: expected at most 10,000,000",
     "uncertainty --targets ,": "expected names with commas between them",
     "uncertainty --seed -1": "argument --seed: expected",
-    "ask --load nowhere.json": "No such file",
+    "ask --load nowhere.json": "error: nowhere.json cannot be read: No such file",
+    "ask --save nowhere/v.json": "error: nowhere/v.json cannot be written: No such file",
+    "ask --target nose": "'nose' is no node",
+    "ask --target hop_test_pain hop_test_pain=yes": "--target hop_test_pain was observed; nothing is left",
     "export five_findings net.docx": "unknown format",
     "serve --port 70000": "expected a port",
     "completion tcsh": "invalid choice: 'tcsh'",
@@ -166,7 +228,7 @@ def test_a_missing_extra_is_named(
     monkeypatch.setattr("buttpain.faces.start.import_module", missing)
     package = "uvicorn"
     assert main([command]) == 2
-    assert f'pip install "buttpain[{extra}]"' in capsys.readouterr().err
+    assert f'pip install ".[{extra}]"' in capsys.readouterr().err
     package = "buttpain.faces.gossip"
     with pytest.raises(ModuleNotFoundError, match="gossip"):
         main([command])

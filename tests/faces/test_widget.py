@@ -90,7 +90,7 @@ def test_the_answers_are_the_librarys(runner: bp.Network) -> None:
     assert [row["before"] for row in found["rows"]] == pytest.approx(prior[ranked.index].tolist())
     assert found["rows"][0]["said"] == percent(ranked.iloc[0])
     assert tuple(flag["text"] for flag in found["alerts"]) == case.alerts() != ()
-    assert found["urgency"] == bp.triage(case).urgency.replace("_", " ") == "same day"
+    assert found["urgency"] == bp.triage(case).urgency.replace("_", " ") == "prompt"
     best = bp.next_findings(case, n=3)
     assert tuple(item["node"] for item in found["next"]) == best.findings
     said = [(item["node"], answer) for item in found["next"] for answer in item["answers"]]

@@ -1,5 +1,6 @@
 """Networks are found by name or path, and whatever goes wrong is said with the path."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,39 @@ def test_a_relative_path_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert load_network("runner.toml").name == "A network"
     assert load_network("runner").name == "runner"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    """Some editors put one before UTF-8; the network is the same."""
+    path = tmp_path / "net.toml"
+    path.write_text(TEXT, encoding="utf-8-sig")
+    assert load_network(path).label("strain").startswith("Muscle strain")
+
+
+@pytest.mark.parametrize("mark", [BOM_UTF16_LE, BOM_UTF16_BE])
+def test_utf_16_is_told_by_its_name(tmp_path: Path, mark: bytes) -> None:
+    """What some programs save as Unicode text says how to save it."""
+    path = tmp_path / "wide.toml"
+    path.write_bytes(mark + TEXT.encode("utf-16-le" if mark == BOM_UTF16_LE else "utf-16-be"))
+    with pytest.raises(NetworkFileError, match=r"wide\.toml: the file is UTF-16; save it as UTF-8$"):
+        load_network(path)
+
+
+def test_latin_1_is_told_with_its_line(tmp_path: Path) -> None:
+    """The complaint says where the first letter stands that is no UTF-8."""
+    path = tmp_path / "old.toml"
+    path.write_bytes(TEXT.encode("latin-1"))
+    line = 1 + TEXT[: TEXT.index("strain, m")].count("\n")
+    with pytest.raises(NetworkFileError, match=rf"not UTF-8 text: .*at line {line}; save it as UTF-8$"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_may_end_otherwise(tmp_path: Path, end: str) -> None:
+    """A file from another system is the same network."""
+    path = tmp_path / "net.toml"
+    path.write_bytes(TEXT.replace("\n", end).encode("utf-8"))
+    assert load_network(path).name == "A network"
 
 
 MISTAKES = {

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -44,8 +45,8 @@ def original(name: str) -> Any:
 
 @cache
 def example(name: str) -> Network:
-    """Return the network of such a model."""
-    return from_pgmpy(original(name))
+    """Return the network of such a model, which calls itself unknown, under its own name."""
+    return replace(from_pgmpy(original(name)), name=name)
 
 
 def chain_of_two(values: Sequence[Sequence[float]], *, states: Sequence[Any] = ("no", "yes")) -> Any:
@@ -406,7 +407,7 @@ def test_formats_with_names_keep_everything(name: str, suffix: str, tmp_path: Pa
 def test_gzipped_bif_keeps_everything(tmp_path: Path) -> None:
     """A BIF file may be zipped."""
     assert_same(there_and_back(example("asia"), tmp_path, ".bif.gz"), example("asia"))
-    assert gzip.decompress((tmp_path / "net.bif.gz").read_bytes()).startswith(b"network unknown {")
+    assert gzip.decompress((tmp_path / "net.bif.gz").read_bytes()).startswith(b"network asia {")
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -608,6 +609,17 @@ def test_a_file_without_a_name_gives_its_own(suffix: str, tmp_path: Path) -> Non
     text = DOGS[suffix].replace("iso-8859-1", "utf-8")
     for name in ('"Dog Problem" ', 'name = "Dog Problem";', "Dog Problem", ' id="Dog_Problem"'):
         text = text.replace(name, "", 1)
+    assert read_text(text, tmp_path, suffix).name == "some"
+
+
+@pytest.mark.parametrize("suffix", sorted(set(DOGS) - {".uai"}))
+@pytest.mark.parametrize("unknown", ["unknown", "Unknown"])
+def test_a_network_that_says_unknown_is_called_after_the_file(
+    suffix: str, unknown: str, tmp_path: Path
+) -> None:
+    """Tools that have no name for a network write that it is unknown; that is no name."""
+    text = re.sub("Dog[ _]Problem", unknown, DOGS[suffix].replace("iso-8859-1", "utf-8"), count=1)
+    assert unknown in text
     assert read_text(text, tmp_path, suffix).name == "some"
 
 
