@@ -41,14 +41,14 @@ def main() -> None:
         "next_findings": bp.next_findings,
         "uncertainty, 500 draws": lambda case: bp.uncertainty(case, samples=500),
     }
-    for known in (3, 8, 20, 40, len(names)):
+    for known in (3, 8, 12, 20, 40, len(names)):
         rows = [
             {name: people.iloc[i][name] for name in draw.sample(names, known)} for i in range(len(people))
         ]
         first = median(seconds(answered, net, row, bp.Case.posterior) for row in rows)
         print(f"{known:3} findings: {1e3 * first:7.1f} ms", end="")
         for name, verb in verbs.items():
-            if known <= 8:
+            if known <= 20:
                 took = median(seconds(answered, net, row, verb) for row in rows)
                 print(f" | {name} {took / first:.1f} times", end="")
         print()
