@@ -1,12 +1,15 @@
 """The runner network: loading, one case by how much is known, and what an explanation costs beside it.
 
-Run it with ``python -m benchmarks.runner`` (with ``PYTHONPATH=tests``).  Cases are drawn from the
-network, and the findings that are known of each at random, so that every case is a new pattern.
+Run it with ``python -m benchmarks.runner`` (with ``PYTHONPATH=tests``), and with the word
+``pyagrum`` after it to have pyAgrum answer the same cases, which takes many minutes.  Cases are
+drawn from the network, and the findings that are known of each at random, so that every case is
+a new pattern.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Mapping
 from statistics import median
 from time import process_time
@@ -28,6 +31,13 @@ def answered(net: bp.Network, row: Mapping[str, str], verb: Callable[[bp.Case], 
     return verb(bp.observe(net, row))
 
 
+def _peer(net: bp.Network) -> Callable[[dict[str, str]], object]:
+    """Return pyAgrum's way to answer a case."""
+    from benchmarks.inference import Agrum
+
+    return Agrum(net, net.conditions)
+
+
 def main() -> None:
     """Print the table."""
     print(f"load {1e3 * seconds(lambda: bp.load_network('runner')):.0f} ms")
@@ -41,12 +51,19 @@ def main() -> None:
         "next_findings": bp.next_findings,
         "uncertainty, 500 draws": lambda case: bp.uncertainty(case, samples=500),
     }
+    peer = _peer(net) if "pyagrum" in sys.argv else None
     for known in (3, 8, 12, 20, 40, len(names)):
         rows = [
             {name: people.iloc[i][name] for name in draw.sample(names, known)} for i in range(len(people))
         ]
         first = median(seconds(answered, net, row, bp.Case.posterior) for row in rows)
         print(f"{known:3} findings: {1e3 * first:7.1f} ms", end="")
+        if peer is not None:
+            print(
+                f" | pyAgrum {median(seconds(peer, row) for row in rows) / first:.0f} times",
+                end="",
+                flush=True,
+            )
         for name, verb in verbs.items():
             if known <= 20:
                 took = median(seconds(answered, net, row, verb) for row in rows)
