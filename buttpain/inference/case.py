@@ -779,9 +779,17 @@ class Case:
         return known_targets(self.net, targets, {*self.evidence, *self.net.given})
 
     def __repr__(self) -> str:
-        """Return the network and what was observed; one line, or several of at most 80 columns."""
+        """Return the red flags that findings alone fire, the network and what was observed, in 80 columns.
+
+        Flags with a bound on a posterior are left to the results: nothing is computed for a repr.
+        """
         seen = ", ".join(f"{node}={value}" for node, value in self.evidence.items())
-        return "\n".join(wrapped(f"<Case in {self.net.name}: {seen or 'nothing observed'}>"))
+        flags = fired(self.net, self.evidence, lambda _: math.nan)
+        said = (
+            *(f"! {item.alert}" for item in flags),
+            f"<Case in {self.net.name}: {seen or 'nothing observed'}>",
+        )
+        return "\n".join(line for text in said for line in wrapped(text))
 
     def _repr_html_(self) -> str:
         return self.posterior().grid(SHOWN).html()

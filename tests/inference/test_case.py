@@ -326,6 +326,17 @@ def test_case_says_what_was_observed() -> None:
     assert repr(bp.observe(either())) == "<Case in either: nothing observed>"
 
 
+def test_red_flags_that_findings_fire_head_a_case() -> None:
+    """A terminal shows them without any inference; a flag on a posterior waits for a result."""
+    case = bp.observe(bp.load_network("runner"), saddle_anaesthesia=True)
+    with patch.object(case_module, "run", side_effect=AssertionError("nothing is computed")):
+        lines = repr(case).splitlines()
+    assert lines[0].startswith("! EMERGENCY: ")
+    assert lines[-1] == "<Case in runner: saddle_anaesthesia=present>"
+    assert max(map(len, lines)) <= 80
+    assert len(repr(case).split("! ")) - 1 < len(case.alerts())
+
+
 # -- pgmpy -------------------------------------------------------------------------------------
 
 
