@@ -593,6 +593,8 @@ class Case:
 
     def _short(self, pattern: Pattern, plan: Plan, most: float) -> Plan | None:
         """Return the plan by differences if that is much less work and loses no more than `most`."""
+        if all(family.is_small for family in self._structure.families):
+            return None
         by_differences = replace(pattern, differences=self._structure.everything)
         try:
             short = plan_for(self._structure, by_differences, self.memory)
