@@ -4,12 +4,17 @@ Max-product elimination in logarithms, traced back.  A noisy-OR with many parent
 no product of small factors when its node is present, so it is bounded by 1 at first
 and the search completed best first: each subspace is split around its own best
 state (Lawler 1972), until no subspace can hold anything better.
+
+What was observed, or is held in a subspace, is sliced off.  A noisy-OR that is absent, or
+that nothing hangs on and that is absent rather than present whatever acts on it, couples
+nothing.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -65,13 +70,12 @@ class _Search:
         families = structure.families
         self.large = [family for family in families if self.is_large(family)]
         with np.errstate(divide="ignore"):
-            self.factors = [factor for family in families for factor in self.family(family)]
+            self.of_family = {family.node: list(self.family(family)) for family in families}
+            self.factors = [factor for some in self.of_family.values() for factor in some]
             self.allowed = self.evidence(observed)
-        scopes = [sum(1 << node for node in factor.nodes) for factor in self.factors]
-        everything = (1 << structure.size) - 1
-        order = best_order(scopes, everything, structure.domain, {})
-        structure.check(order, memory)
-        self.order = order.variables
+        inner = {parent for family in families for parent in family.parents}
+        self.leaves = {f.node for f in families if f.is_or and f.node not in inner}
+        self.memory = memory
 
     def is_large(self, family: Family) -> bool:
         entries = 2 * np.prod([float(self.structure.cards[parent]) for parent in family.parents])
@@ -87,11 +91,16 @@ class _Search:
             table = factors.get("table", family.node, 0)[..., 0]
             yield _Factor((*family.parents, family.node), np.log(table))
             return
-        leak = factors.get("quiet_leak", family.node, 0)[0]
-        yield _Factor((family.node,), np.array([np.log(leak), 0.0]))
-        for slot, parent in enumerate(family.parents):
-            quiet = np.log(factors.get("quiet", family.node, slot)[:, 0])
-            yield _Factor((parent, family.node), np.stack([quiet, np.zeros_like(quiet)], axis=1))
+        leak, parts = self.quiet(family)
+        yield _Factor((family.node,), np.array([leak, 0.0]))
+        for parent, part in zip(family.parents, parts, strict=True):
+            yield _Factor((parent, family.node), np.stack([part, np.zeros_like(part)], axis=1))
+
+    def quiet(self, family: Family) -> tuple[float, list[Array]]:
+        """Return ln P(absent) of a noisy-OR as the leak's part and that of each parent by its states."""
+        factors = self.structure.factors
+        parts = [np.log(factors.get("quiet", family.node, i)[:, 0]) for i in range(len(family.parents))]
+        return float(np.log(factors.get("quiet_leak", family.node, 0)[0])), parts
 
     def evidence(self, observed: Observed) -> list[Array]:
         """Return the log weight of each state of each node."""
@@ -169,12 +178,24 @@ class _Search:
 
     def solve(self, allowed: Sequence[Array]) -> tuple[list[int], float]:
         """Max-product elimination under the bound; the best states and their log value."""
-        turn = {node: i for i, node in enumerate(self.order)}
-        buckets: list[list[_Factor]] = [[_Factor((node,), allowed[node])] for node in self.order]
-        for factor in self.factors:
-            buckets[min(turn[node] for node in factor.nodes)].append(factor)
+        held = {node: int(weights.argmax()) for node, weights in enumerate(allowed) if _is_held(weights)}
+        factors = [_Factor((node,), weights) for node, weights in enumerate(allowed)]
+        for family in self.structure.families:
+            factors += self.coupled(family, allowed, held)
+        factors = [_sliced(factor, held) for factor in factors]
+        free = sum(1 << node for node in range(self.structure.size) if node not in held)
+        scopes = [sum(1 << node for node in factor.nodes) for factor in factors if factor.nodes]
+        order = best_order(scopes, free, self.structure.domain, {})
+        self.structure.check(order, self.memory)
+        turn = {node: i for i, node in enumerate(order.variables)}
+        buckets: list[list[_Factor]] = [[] for _ in order.variables]
         joined, value = [], 0.0
-        for i, node in enumerate(self.order):
+        for factor in factors:
+            if factor.nodes:
+                buckets[min(turn[node] for node in factor.nodes)].append(factor)
+            else:
+                value += float(factor.values)
+        for i, node in enumerate(order.variables):
             union = _join(node, buckets[i])
             joined.append(union)
             message = _Factor(union.nodes[1:], union.values.max(axis=0))
@@ -182,15 +203,45 @@ class _Search:
                 buckets[min(turn[other] for other in message.nodes)].append(message)
             else:
                 value += float(message.values)
-        return self.trace(joined), value
+        return self.trace(joined, held), value
 
-    def trace(self, joined: Sequence[_Factor]) -> list[int]:
-        states = [0] * self.structure.size
+    def coupled(self, family: Family, allowed: Sequence[Array], held: Mapping[int, int]) -> list[_Factor]:
+        """Return the factors of a family in a subspace; of one that is absent in any case one a parent."""
+        absent_anyway = held.get(family.node) == 0 or self.is_quiet(family, allowed)
+        if not family.is_or or self.is_large(family) or not absent_anyway:
+            return self.of_family[family.node]
+        leak, parts = self.quiet(family)
+        # Absent is best even where it is not held: the others are left out.
+        absent = _Factor((family.node,), np.array([leak, -np.inf]))
+        return [absent, *(_Factor((p,), part) for p, part in zip(family.parents, parts, strict=True))]
+
+    def is_quiet(self, family: Family, allowed: Sequence[Array]) -> bool:
+        """Return whether a noisy-OR that nothing hangs on is absent at best in the whole subspace."""
+        weights = allowed[family.node]
+        if family.node not in self.leaves or weights[0] < weights[1]:
+            return False
+        leak, parts = self.quiet(family)
+        open_ = [part[allowed[p] > -np.inf] for p, part in zip(family.parents, parts, strict=True)]
+        return leak + sum(float(part.min(initial=0.0)) for part in open_) >= -math.log(2.0)
+
+    def trace(self, joined: Sequence[_Factor], held: Mapping[int, int]) -> list[int]:
+        states = [held.get(node, 0) for node in range(self.structure.size)]
         for factor in reversed(joined):
             node, *rest = factor.nodes
             column = np.moveaxis(factor.values, 0, -1)[tuple(states[other] for other in rest)]
             states[node] = int(column.argmax())
         return states
+
+
+def _is_held(weights: Array) -> bool:
+    """Return whether one state alone is allowed."""
+    return int((weights > -np.inf).sum()) == 1
+
+
+def _sliced(factor: _Factor, held: Mapping[int, int]) -> _Factor:
+    """Return a factor at the states of the nodes that are held."""
+    index = tuple(held.get(node, slice(None)) for node in factor.nodes)
+    return _Factor(tuple(node for node in factor.nodes if node not in held), factor.values[index])
 
 
 def _join(node: int, bucket: Sequence[_Factor]) -> _Factor:

@@ -1,5 +1,6 @@
 """The bounded search for the most probable explanation."""
 
+import contextlib
 from unittest.mock import patch
 
 import numpy as np
@@ -44,3 +45,17 @@ def test_the_search_finds_what_the_table_finds() -> None:
             by_search = case.most_probable_explanation()
         assert by_search[0] == by_table[0]
         assert by_search[1] == pytest.approx(by_table[1], rel=1e-12)
+
+
+def test_no_other_state_of_any_node_betters_the_explanation_of_a_large_network() -> None:
+    """On the runner network its probability is that of all states together, and no change of one raises it."""
+    net = bp.load_network("runner")
+    case = bp.observe(net, sit_bone_tenderness=True, fever=False)
+    states, value = case.most_probable_explanation()
+    assert states["sit_bone_tenderness"] == "present"
+    whole = bp.observe(net, states).log_evidence
+    assert whole - case.log_evidence == pytest.approx(value)
+    for node in set(net.nodes) - {*case.evidence, *net.given}:
+        for other in set(net.states(node)) - {states[node]}:
+            with contextlib.suppress(bp.ImpossibleEvidence):
+                assert bp.observe(net, {**states, node: other}).log_evidence <= whole
