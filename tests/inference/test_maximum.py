@@ -48,7 +48,7 @@ def test_the_search_finds_what_the_table_finds() -> None:
 
 
 def test_no_other_state_of_any_node_betters_the_explanation_of_a_large_network() -> None:
-    """On the runner network its probability is that of all states together, and no change of one raises it."""
+    """Its probability is that of all states together, and no change of one of them raises it."""
     net = bp.load_network("runner")
     case = bp.observe(net, sit_bone_tenderness=True, fever=False)
     states, value = case.most_probable_explanation()
