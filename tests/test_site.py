@@ -379,6 +379,11 @@ def test_ways_along_the_arrows(knee: bp.Network) -> None:
     [
         ("runner", {"README.md": "{all} numbers", "CHANGELOG.md": "{all} numbers with sources"}),
         ("runner", {"docs/model_card.md": "**{judged} of the {all} numbers are judgements**"}),
+        (
+            "runner",
+            {"docs/model_card.md": "| red flags | {rules} rules fire", "CHANGELOG.md": "{rules} red flags"},
+        ),
+        ("runner", {"docs/index.md": "{findings} findings", "docs/widget.md": "{findings} findings"}),
         ("five_findings", {"docs/five_findings.md": "{judged} of the {all} numbers are elicited"}),
         ("five_findings", {"docs/cli.md": "of these {lines} the file states {all}"}),
         ("five_findings", {"docs/sensitivity.md": "The {lines} are the {all} numbers that the file states"}),
@@ -387,11 +392,12 @@ def test_ways_along_the_arrows(knee: bp.Network) -> None:
     ],
 )
 def test_pages_count_a_number_once(name: str, said: Mapping[str, str]) -> None:
-    """Where pages say how many numbers a network has, it is as many as its file states."""
+    """Where pages count numbers, red flags or findings of a network, it is as its file states."""
     counted = bp.load_network(name)
     authored = [i for node in counted.nodes for i in Book(counted).authored(node)]
     judged = int((counted.parameters["grade"].iloc[authored] == "F").sum())
     facts = {"all": len(authored), "judged": judged, "lines": len(counted.parameters)}
+    facts |= {"rules": len(counted.red_flags), "findings": len(counted.findings)}
     for page, words in said.items():
         assert words.format(**facts) in (ROOT / page).read_text(encoding="utf-8")
 
