@@ -498,7 +498,7 @@ class Explanation:
             return label
         return f"the absence of {label}" if seen == variable.negative else f"{label} ({seen})"
 
-    def plot(self, n: int = _SHOWN, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, n: int = _SHOWN) -> Axes:
         """Draw a waterfall: how the findings lead from the prior to the posterior, one after another.
 
         They enter by weight, the heaviest first, and the steps are those of `steps`.  The
@@ -507,10 +507,10 @@ class Explanation:
 
         Parameters
         ----------
-        n
-            Findings to show one by one; the rest enter together.
         ax
             Matplotlib axes; a new figure unless given.
+        n
+            Findings to show one by one; the rest enter together.
         """
         import pandas as pd
 

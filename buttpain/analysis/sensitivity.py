@@ -317,15 +317,15 @@ class Sensitivity:
 
     # -- how it looks --------------------------------------------------------------------
 
-    def plot(self, n: int = _SHOWN, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, n: int = _SHOWN) -> Axes:
         """Draw a tornado: how far each parameter's 95 % interval moves the posterior.
 
         Parameters
         ----------
-        n
-            Parameters to show.
         ax
             Matplotlib axes; a new figure unless given.
+        n
+            Parameters to show.
         """
         from buttpain.display.plots import plot_tornado
 

@@ -736,7 +736,7 @@ def test_a_long_table_says_what_it_leaves_out() -> None:
     labels = [text.get_text() for text in why.plot().get_yticklabels()]
     assert labels[0] == "before the findings"
     assert labels[-2:] == ["8 more", "with all findings"]
-    assert len(why.plot(3).get_yticks()) == 3 + 3
+    assert len(why.plot(n=3).get_yticks()) == 3 + 3
 
 
 # -- the picture -------------------------------------------------------------------------------

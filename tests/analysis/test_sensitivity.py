@@ -921,7 +921,7 @@ def assert_room_for_all(axes: Axes) -> None:
 def test_the_tornado_shows_the_largest_swings() -> None:
     """Bars go from today's posterior to those at the ends of the interval, which are written beside them."""
     s = flagship()
-    axes = s.plot(6)
+    axes = s.plot(n=6)
     frame = s.to_frame()
     shown = frame[~frame.index.str.endswith("=absent")].head(6)
     low, high = ([bar.get_x() + bar.get_width() for bar in bars] for bars in axes.containers[:2])
@@ -932,14 +932,14 @@ def test_the_tornado_shows_the_largest_swings() -> None:
     assert shown["grade"].tolist() == [text for text in written if text in set("ABCDEF")]
     assert any(text.startswith("today, ") for text in written)
     assert_room_for_all(axes)
-    assert_room_for_all(s.plot(24))
-    assert_room_for_all(s.plot(1))
+    assert_room_for_all(s.plot(n=24))
+    assert_room_for_all(s.plot(n=1))
 
 
 def test_a_tornado_goes_on_axes_given_and_needs_intervals() -> None:
     """On somebody's own axes the picture goes there; with no interval there is nothing to draw."""
     _, axes = plt.subplots(figsize=(9, 7), layout="constrained")
-    assert flagship().plot(5, axes) is axes
+    assert flagship().plot(axes, n=5) is axes
     with pytest.raises(ValueError, match="no parameter has an interval"):
         bp.sensitivity(bp.observe(either_of_two(), sign=True), "a").plot()
 
